@@ -1,0 +1,61 @@
+import type { ParseArgsConfig } from "node:util";
+import type { Config } from "../config.ts";
+import type { Opened } from "../database/open.ts";
+
+/** One command of the operator. */
+export type Command = {
+  /** Its positional arguments, as the help shows them: "<kind> <path>". */
+  args: string;
+  summary: string;
+  /** Lines of the help below the usage, one an option or a remark. */
+  details?: string[];
+  options?: NonNullable<ParseArgsConfig["options"]>;
+  /** Whether it prints data, and so knows --json. */
+  printsData?: boolean;
+  run: (context: Context) => Promise<void>;
+};
+
+export type Context = {
+  positionals: string[];
+  options: Options;
+  config: Config;
+  /** Opened on first use; also beside a running service. */
+  open: () => Promise<Opened["database"]>;
+  print: (line: string) => void;
+  /** For remarks that are not data: to standard error. */
+  warn: (line: string) => void;
+  /** Asks on the terminal; undefined without one. */
+  ask: ((question: string) => Promise<string>) | undefined;
+  /** All of standard input, without the last line's end. */
+  readInput: () => Promise<string>;
+};
+
+export type Options = Record<string, string | boolean | (string | boolean)[] | undefined>;
+
+/** The call is wrong: exit code 2, with the command's usage. */
+export class UsageProblem extends Error {
+  override name = "UsageProblem";
+}
+
+/** It cannot be done: exit code 1, with these words. */
+export class CommandProblem extends Error {
+  override name = "CommandProblem";
+}
+
+/** Columns as wide as their widest cell. */
+export function table(head: string[], rows: string[][]): string {
+  const widths = head.map((name, column) => Math.max(name.length, ...rows.map((row) => (row[column] ?? "").length)));
+  return [head, ...rows]
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
+}
+
+export function stringOption(options: Options, name: string): string | undefined {
+  const value = options[name];
+  return typeof value === "string" ? value : undefined;
+}

@@ -1,0 +1,193 @@
+import {
+  addressOf,
+  type Connection,
+  connectionPath,
+  connectionsIn,
+  type Kind,
+  kinds,
+  makeSecret,
+  secretText,
+  shortSecretCharacters,
+} from "../connections.ts";
+import { gameId, oneOf } from "../parse.ts";
+import { type Command, CommandProblem, type Context, stringOption, table, UsageProblem } from "./command.ts";
+import { howToUse } from "./how-to-use.ts";
+
+const secretDetails = [
+  "--secret S      the HMAC secret; - reads it from standard input, out of the shell's history.",
+  "                Without it a terminal asks for it, and otherwise a strong one is made.",
+];
+
+export const connectionCommands: Record<string, Command> = {
+  "connections add": {
+    args: "<battlemetrics|script> <path>",
+    summary: "let BattleMetrics or a script in",
+    details: [
+      "--game N        a fixed game id (393380 for Squad), whatever the sender says",
+      ...secretDetails,
+      "--disabled      make it switched off",
+    ],
+    options: { game: { type: "string" }, secret: { type: "string" }, disabled: { type: "boolean" } },
+    printsData: true,
+    run: add,
+  },
+  "connections list": { args: "", summary: "all connections", printsData: true, run: list },
+  "connections show": {
+    args: "<kind> <path>",
+    summary: "one connection, and what to paste where",
+    details: ["--reveal        show the secret too"],
+    options: { reveal: { type: "boolean" } },
+    printsData: true,
+    run: show,
+  },
+  "connections enable": {
+    args: "<kind> <path>",
+    summary: "switch a connection on",
+    run: (context) => setEnabled(context, true),
+  },
+  "connections disable": {
+    args: "<kind> <path>",
+    summary: "switch a connection off",
+    run: (context) => setEnabled(context, false),
+  },
+  "connections set-secret": {
+    args: "<kind> <path>",
+    summary: "give a connection another secret",
+    details: secretDetails,
+    options: { secret: { type: "string" } },
+    run: setSecret,
+  },
+  "connections remove": {
+    args: "<kind> <path>",
+    summary: "remove a connection for good",
+    details: ["--yes           do not ask"],
+    options: { yes: { type: "boolean" } },
+    run: remove,
+  },
+};
+
+async function add(context: Context): Promise<void> {
+  const { kind, path: given } = namedIn(context);
+  const path = connectionPath(given, "the path");
+  const game = stringOption(context.options, "game");
+  const connection = {
+    kind,
+    path,
+    enabled: context.options["disabled"] !== true,
+    fixedGameId: game === undefined ? null : gameId(game, "--game"),
+    secret: await secretFor(kind, context),
+  };
+  const table = connectionsIn(await context.open());
+  if ((await table.add(connection)) === "path-taken")
+    throw new CommandProblem(`There is a ${kind} connection "${path}" already. See: connections show ${kind} ${path}`);
+  const port = context.config.SERVER.PORT;
+  if (context.options["json"])
+    return context.print(JSON.stringify({ ...connection, address: addressOf(connection) }, null, 2));
+  context.print(`Added. A running service lets it in within 5 seconds.\n\n${howToUse(connection, port)}`);
+}
+
+async function list(context: Context): Promise<void> {
+  const connections = await connectionsIn(await context.open()).list();
+  if (context.options["json"]) return context.print(JSON.stringify(connections.map(publicly), null, 2));
+  if (connections.length === 0)
+    return context.print("There is no connection yet. Make one: connections add battlemetrics my-server");
+  const rows = connections.map((one) => [
+    one.kind,
+    one.path,
+    one.enabled ? "on" : "off",
+    one.fixedGameId === null ? "any" : String(one.fixedGameId),
+    one.secret === null ? "missing" : "set",
+    addressOf(one),
+  ]);
+  context.print(table(["KIND", "PATH", "STATE", "GAME", "SECRET", "ADDRESS"], rows));
+}
+
+async function show(context: Context): Promise<void> {
+  const connection = await existing(context);
+  const reveal = context.options["reveal"] === true;
+  if (context.options["json"])
+    return context.print(
+      JSON.stringify({ ...publicly(connection), ...(reveal ? { secret: connection.secret } : {}) }, null, 2),
+    );
+  context.print(
+    [
+      `kind      ${connection.kind}`,
+      `path      ${connection.path}`,
+      `state     ${connection.enabled ? "on" : "off"}`,
+      `game      ${connection.fixedGameId ?? "any"}`,
+      `created   ${connection.createdAt.toISOString()}`,
+      `changed   ${connection.updatedAt.toISOString()}`,
+      "",
+      howToUse(
+        reveal ? connection : { ...connection, secret: connection.secret && hidden },
+        context.config.SERVER.PORT,
+      ),
+    ].join("\n"),
+  );
+}
+
+const hidden = "(hidden; --reveal shows it)";
+
+async function setEnabled(context: Context, enabled: boolean): Promise<void> {
+  const connection = await existing(context);
+  await connectionsIn(await context.open()).setEnabled(connection, enabled);
+  context.print(
+    `${connection.kind} "${connection.path}" is switched ${enabled ? "on" : "off"}; a running service follows within 5 seconds.`,
+  );
+}
+
+async function setSecret(context: Context): Promise<void> {
+  const connection = await existing(context);
+  const secret = await secretFor(connection.kind, context);
+  await connectionsIn(await context.open()).setSecret(connection, secret);
+  context.print(
+    `The secret is set; a running service follows within 5 seconds.\n\n${howToUse({ ...connection, secret }, context.config.SERVER.PORT)}`,
+  );
+}
+
+async function remove(context: Context): Promise<void> {
+  const connection = await existing(context);
+  if (context.options["yes"] !== true) {
+    if (!context.ask) throw new UsageProblem("Without a terminal to ask on, --yes is needed.");
+    const reply = await context.ask(
+      `Remove the ${connection.kind} connection "${connection.path}" and its secret? Type yes: `,
+    );
+    if (reply.trim().toLowerCase() !== "yes") throw new CommandProblem("Nothing was removed.");
+  }
+  await connectionsIn(await context.open()).remove(connection);
+  context.print(`Removed; a running service follows within 5 seconds.`);
+}
+
+/** The kind and path of the command line. */
+export function namedIn({ positionals }: Context): { kind: Kind; path: string } {
+  const [kind, path] = positionals;
+  return { kind: oneOf(kinds)(kind, "the kind"), path: path ?? "" };
+}
+
+/** The connection that the command line names. */
+export async function existing(context: Context): Promise<Connection> {
+  const { kind, path } = namedIn(context);
+  const found = await connectionsIn(await context.open()).one(kind, path);
+  if (!found) throw new CommandProblem(`There is no ${kind} connection "${path}". See: connections list`);
+  return found;
+}
+
+async function secretFor(kind: Kind, { options, ask, readInput, warn }: Context): Promise<string> {
+  const given = stringOption(options, "secret");
+  let secret = given === "-" ? await readInput() : given;
+  if (secret === undefined && ask) {
+    const where =
+      kind === "battlemetrics" ? "The secret that BattleMetrics shows for the webhook" : "A secret of your own";
+    secret = (await ask(`${where} (Enter makes a strong one): `)).trim() || undefined;
+  }
+  const chosen = secret === undefined ? makeSecret() : secretText(secret, "the secret");
+  if ([...chosen].length < shortSecretCharacters)
+    warn(
+      `The secret is shorter than ${shortSecretCharacters} characters: it could be guessed. It is taken all the same.`,
+    );
+  return chosen;
+}
+
+function publicly({ secret, ...connection }: Connection) {
+  return { ...connection, hasSecret: secret !== null, address: addressOf(connection) };
+}

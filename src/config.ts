@@ -1,0 +1,240 @@
+import { readFile } from "node:fs/promises";
+import { parse as parseToml, TomlError } from "smol-toml";
+import { levels } from "./log.ts";
+import { boolean, integer, isObject, Malformed, oneOf, type Parser, text } from "./parse.ts";
+
+type Setting<T> = { parse: Parser<T>; default: T; isSecret?: true };
+const setting = <T>(parse: Parser<T>, fallback: T): Setting<T> => ({ parse, default: fallback });
+const secret = <T>(parse: Parser<T>, fallback: T): Setting<T> => ({ parse, default: fallback, isSecret: true });
+
+const port = integer({ min: 0, max: 65_535 });
+const httpUrl: Parser<string> = (value, place) => {
+  const url = text(value, place);
+  if (!/^https?:\/\/[^\s/]/i.test(url) || !URL.canParse(url))
+    throw new Malformed(place, "an address beginning with https:// or http://");
+  return url;
+};
+/** Keys are pasted, sometimes with a blank or a line's end. */
+const word: Parser<string> = (value, place) => {
+  const trimmed = text(value, place).trim();
+  if (!/^[\x21-\x7e]*$/.test(trimmed)) throw new Malformed(place, "text of ASCII characters without blanks");
+  return trimmed;
+};
+
+/** Every setting, by section and key as in the file; seconds, hours and counts are whole numbers. */
+export const settings = {
+  SERVER: {
+    HOST: setting(text, ""),
+    PORT: setting(port, 8000),
+    DATA_DIR: setting(text, "data"),
+  },
+  HMAC: {
+    ENABLE: setting(boolean, true),
+    TIMESTAMP_DEVIATION: setting(integer({ min: 1, max: 3_600 }), 300),
+  },
+  POSTGRES: {
+    HOST: setting(text, ""),
+    PORT: setting(port, 5432),
+    DATABASE_NAME: setting(text, "playtime"),
+    USER: setting(text, "playtime"),
+    PASSWORD: secret(text, ""),
+    SSLMODE: setting(oneOf(["disable", "prefer", "require", "verify-full"]), "disable"),
+    WAIT_SECONDS: setting(integer({ min: 0, max: 3_600 }), 60),
+    BINARIES: setting(text, ""),
+  },
+  STEAM: {
+    KEY: secret(word, ""),
+    TIMEOUT: setting(integer({ min: 1, max: 60 }), 4),
+    DEADLINE: setting(integer({ min: 1, max: 60 }), 10),
+    RECHECK_HOURS: setting(integer({ min: 0, max: 8_760 }), 24),
+    CALLS_PER_SECOND: setting(integer({ min: 1, max: 1_000 }), 5),
+    CALLS_PER_DAY: setting(integer({ min: 0, max: 100_000_000 }), 90_000),
+    API_URL: setting(httpUrl, "https://api.steampowered.com"),
+  },
+  LOG: {
+    LEVEL: setting(oneOf(levels), "info"),
+  },
+  DJANGO: {
+    LANGUAGE_CODE: setting(text, "en"),
+  },
+} as const satisfies Record<string, Record<string, Setting<never> | Setting<unknown>>>;
+
+/** Of the original service: accepted, without effect. */
+const ignoredKeys: Record<string, string[]> = { POSTGRES: ["CONN_MAX_AGE", "CONN_HEALTH_CHECKS"] };
+const ignoredSections = ["DJANGO"];
+
+type Values<Section> = { -readonly [Key in keyof Section]: Section[Key] extends Setting<infer T> ? T : never };
+export type Config = { -readonly [Section in keyof typeof settings]: Values<(typeof settings)[Section]> } & {
+  /** Beats [POSTGRES]; empty when not given. */
+  databaseUrl: string;
+  /** The file that was read, or undefined when there is none. */
+  file: string | undefined;
+  /** Sentences for the operator about what was accepted but does nothing. */
+  remarks: string[];
+};
+
+/** A wrong setting; the message says where, what was found and what was expected. */
+export class ConfigProblem extends Error {
+  override name = "ConfigProblem";
+}
+
+export const defaultFile = "configs/playtime/config.toml";
+
+/**
+ * Environment over file over default. `file` given: it must exist; else PLAYTIME_CONFIG, else the default file when it
+ * is there. Throws ConfigProblem.
+ */
+export async function readConfig({
+  file,
+  env,
+}: {
+  file?: string | undefined;
+  env: NodeJS.ProcessEnv;
+}): Promise<Config> {
+  const named = file ?? (env["PLAYTIME_CONFIG"] || undefined);
+  const toml = await readToml(named ?? defaultFile, named !== undefined);
+  const tables = toml ? parseFile(toml) : {};
+  function section<Name extends keyof typeof settings>(name: Name): Values<(typeof settings)[Name]> {
+    const values = Object.entries(settings[name]).map(([key, one]) => [
+      key,
+      readSetting(name, key, one, tables, toml, env),
+    ]);
+    return Object.fromEntries(values);
+  }
+
+  return {
+    SERVER: section("SERVER"),
+    HMAC: section("HMAC"),
+    POSTGRES: section("POSTGRES"),
+    STEAM: section("STEAM"),
+    LOG: section("LOG"),
+    DJANGO: section("DJANGO"),
+    databaseUrl: databaseUrl(env["DATABASE_URL"] ?? ""),
+    file: toml?.file,
+    remarks: [...unusedInFile(tables, toml), ...unusedInEnvironment(env)],
+  };
+}
+
+type Toml = { file: string; text: string };
+type Tables = Record<string, unknown>;
+
+async function readToml(file: string, mustExist: boolean): Promise<Toml | undefined> {
+  try {
+    return { file, text: (await readFile(file, "utf8")).replace(/^\uFEFF/, "") };
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : "";
+    if (code === "ENOENT" && !mustExist) return undefined;
+    const reason =
+      code === "ENOENT" ? "it does not exist" : code === "EACCES" ? "this user may not read it" : String(code);
+    throw new ConfigProblem(`${file}: the config file cannot be read: ${reason}.`);
+  }
+}
+
+function parseFile({ file, text }: Toml): Tables {
+  try {
+    return parseToml(text);
+  } catch (error) {
+    if (!(error instanceof TomlError)) throw error;
+    // Only the first sentence: the drawing behind it would show the line, which may hold a password.
+    const reason = error.message.replace(/^Invalid TOML document: /, "").split("\n")[0];
+    throw new ConfigProblem(
+      `${file}, line ${error.line}, column ${error.column}: this is not TOML: ${reason}. Texts stand in "quotes".`,
+    );
+  }
+}
+
+function readSetting(
+  section: string,
+  key: string,
+  one: Setting<unknown>,
+  tables: Tables,
+  toml: Toml | undefined,
+  env: NodeJS.ProcessEnv,
+): unknown {
+  const variable = `PLAYTIME_${section}_${key}`;
+  const fromEnv = env[variable];
+  // Compose files pass variables that nobody set as empty ones.
+  if (fromEnv) return checked(one, fromEnv, variable, () => `the environment variable ${variable}`);
+  const table = tables[section];
+  if (!isObject(table) || !Object.hasOwn(table, key)) return one.default;
+  return checked(one, table[key], key, () => place(toml, section, key));
+}
+
+function checked(one: Setting<unknown>, value: unknown, name: string, where: () => string): unknown {
+  try {
+    return one.parse(value, name);
+  } catch (error) {
+    if (!(error instanceof Malformed)) throw error;
+    const found = one.isSecret ? "another value (not shown, it is a secret)" : shown(value);
+    throw new ConfigProblem(`${where()}: expected ${error.expected}, found ${found}.`);
+  }
+}
+
+function shown(value: unknown): string {
+  const json = value instanceof Date ? value.toISOString() : JSON.stringify(value);
+  return json.length > 60 ? `${json.slice(0, 60)}…` : json;
+}
+
+/** Unknown names stop the start: a misspelt setting would silently do nothing. */
+function unusedInFile(tables: Tables, toml: Toml | undefined): string[] {
+  const remarks: string[] = [];
+  for (const [section, table] of Object.entries(tables)) {
+    const known: Record<string, unknown> | undefined = Object.hasOwn(settings, section)
+      ? settings[section as keyof typeof settings]
+      : undefined;
+    if (!known)
+      throw new ConfigProblem(
+        `${place(toml, section)}: there is no such section; expected one of ${Object.keys(settings).join(", ")}.`,
+      );
+    if (!isObject(table))
+      throw new ConfigProblem(`${place(toml, section)}: expected a section [${section}], found ${shown(table)}.`);
+    const unused = Object.keys(table).filter((key) => !Object.hasOwn(known, key));
+    if (ignoredSections.includes(section)) {
+      if (unused.length > 0)
+        remarks.push(`[${section}] ${unused.join(", ")}: of the Django service, without effect here.`);
+      continue;
+    }
+    for (const key of unused.filter((key) => !ignoredKeys[section]?.includes(key)))
+      throw new ConfigProblem(
+        `${place(toml, section, key)}: there is no such setting; expected one of ${Object.keys(known).join(", ")}.`,
+      );
+  }
+  return remarks;
+}
+
+function unusedInEnvironment(env: NodeJS.ProcessEnv): string[] {
+  const known = Object.entries(settings).flatMap(([section, keys]) =>
+    Object.keys(keys).map((key) => `PLAYTIME_${section}_${key}`),
+  );
+  return Object.keys(env)
+    .filter((name) => name.startsWith("PLAYTIME_") && name !== "PLAYTIME_CONFIG" && !known.includes(name))
+    .map((name) => `The environment variable ${name} is no setting of ours and does nothing.`);
+}
+
+/** File, line and key of a setting. */
+function place(toml: Toml | undefined, section: string, key?: string): string {
+  const name = key === undefined ? `[${section}]` : `[${section}] ${key}`;
+  return toml ? `${toml.file}, line ${lineOf(toml.text, section, key)}, ${name}` : name;
+}
+
+/** The line that brings a setting in: the first after which the text so far holds it. Slow, and only for errors. */
+function lineOf(text: string, section: string, key?: string): number {
+  const lines = text.split("\n");
+  const holds = (end: number) => {
+    try {
+      const table = parseToml(lines.slice(0, end).join("\n"))[section];
+      return key === undefined ? table !== undefined : isObject(table) && Object.hasOwn(table, key);
+    } catch {
+      return false;
+    }
+  };
+  return lines.findIndex((_, index) => holds(index + 1)) + 1;
+}
+
+function databaseUrl(url: string): string {
+  if (url !== "" && !/^postgres(ql)?:\/\//.test(url))
+    throw new ConfigProblem(
+      "the environment variable DATABASE_URL: expected an address beginning with postgres://, found another text (not shown, it may hold a password).",
+    );
+  return url;
+}

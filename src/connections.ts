@@ -1,0 +1,142 @@
+import { randomBytes } from "node:crypto";
+import type { Database } from "./database/connect.ts";
+import type { Call } from "./http/call.ts";
+import { Refusal } from "./http/refusal.ts";
+import type { Log } from "./log.ts";
+import { Malformed, type Parser } from "./parse.ts";
+
+/** A row that lets someone in. */
+export type Connection = {
+  kind: Kind;
+  path: string;
+  /** Null until one is set; never empty. */
+  secret: string | null;
+  enabled: boolean;
+  fixedGameId: number | null;
+  createdAt: Date;
+  updatedAt: Date;
+};
+
+export const kinds = ["battlemetrics", "script"] as const;
+export type Kind = (typeof kinds)[number];
+
+/** The address of a connection below the service's own. */
+export function addressOf({ kind, path }: Pick<Connection, "kind" | "path">): string {
+  return `${kind === "battlemetrics" ? "/set-playtime/bm/" : "/get-playtime/"}${encodeURIComponent(path)}/`;
+}
+
+/** The one form in which paths are stored and compared. By JavaScript, since a database's lower() depends on its locale. */
+export function normalPath(path: string): string {
+  return path.normalize("NFC").toLowerCase().trim().replace(/\s/g, "-");
+}
+
+/** A new connection's path in its normal form. */
+export const connectionPath: Parser<string> = (value, place) => {
+  const path = typeof value === "string" ? normalPath(value) : "";
+  const characters = [...path].length;
+  if (characters < 1 || characters > 255 || /[/\p{Cc}\p{Surrogate}]/u.test(path) || path === "." || path === "..")
+    throw new Malformed(place, "1 to 255 characters without / and control characters, and not . or ..");
+  return path;
+};
+
+export const secretText: Parser<string> = (value, place) => {
+  if (typeof value !== "string" || value === "" || value.includes("\0"))
+    throw new Malformed(place, "a text that is not empty");
+  return value;
+};
+
+/** 256 bits, as BattleMetrics itself makes them. */
+export const makeSecret = () => randomBytes(32).toString("hex");
+
+/** Shorter secrets are taken with a warning. */
+export const shortSecretCharacters = 16;
+
+export type NewConnection = Pick<Connection, "kind" | "path" | "secret" | "enabled" | "fixedGameId">;
+
+/** The table, as the CLI and the panel change it. */
+export function connectionsIn(database: Pick<Database, "run">) {
+  const one = (kind: Kind, path: string) =>
+    database.run(async (sql) => {
+      const [found] = await sql<Connection[]>`${columns(sql)} where kind = ${kind} and path = ${normalPath(path)}`;
+      return found;
+    });
+
+  return {
+    list: () => database.run((sql) => sql<Connection[]>`${columns(sql)} order by kind, path`),
+    one,
+    add: ({ kind, path, secret, enabled, fixedGameId }: NewConnection): Promise<"added" | "path-taken"> =>
+      database.run(async (sql) => {
+        const { count } = await sql`
+          insert into connections (kind, path, secret, enabled, fixed_game_id)
+          values (${kind}, ${path}, ${secret}, ${enabled}, ${fixedGameId})
+          on conflict do nothing`;
+        return count === 1 ? "added" : "path-taken";
+      }),
+    setEnabled: ({ kind, path }: Key, enabled: boolean) =>
+      database.run(
+        (sql) =>
+          sql`update connections set enabled = ${enabled}, updated_at = now() where kind = ${kind} and path = ${path}`,
+      ),
+    setSecret: ({ kind, path }: Key, secret: string) =>
+      database.run(
+        (sql) =>
+          sql`update connections set secret = ${secret}, updated_at = now() where kind = ${kind} and path = ${path}`,
+      ),
+    remove: ({ kind, path }: Key) =>
+      database.run((sql) => sql`delete from connections where kind = ${kind} and path = ${path}`),
+  };
+}
+
+type Key = Pick<Connection, "kind" | "path">;
+type Run = Parameters<Parameters<Database["run"]>[0]>[0];
+
+const columns = (sql: Run) => sql`
+  select kind, path, secret, enabled, fixed_game_id as "fixedGameId", created_at as "createdAt", updated_at as "updatedAt"
+  from connections`;
+
+/** All connections in memory: a stranger's request costs no database work, and a change is seen within `refreshMs`. */
+export type Directory = {
+  /** The connection that a call names; throws the Refusals "unknown-path" and "disabled-connection". */
+  open: (kind: Kind, call: Call) => Connection;
+  stop: () => void;
+};
+
+const refreshMs = 2_000;
+
+export async function openDirectory(database: Pick<Database, "run">, log: Log): Promise<Directory> {
+  const table = connectionsIn(database);
+  let known = byAddress(await table.list());
+  let stopped = false;
+  const timer = setTimeout(refresh, refreshMs);
+
+  async function refresh(): Promise<void> {
+    try {
+      known = byAddress(await table.list());
+    } catch (error) {
+      // The database is away, which is said elsewhere; what was known goes on being true.
+      log.debug("the connections could not be read again", { error });
+    }
+    if (!stopped) timer.refresh();
+  }
+
+  return {
+    open: (kind, { param, facts }) => {
+      const connection = param === undefined ? undefined : known.get(`${kind}/${normalPath(param)}`);
+      facts["connection"] = `${kind}/${connection?.path ?? "?"}`;
+      if (!connection) {
+        facts["path"] = (param ?? "").slice(0, 64);
+        throw new Refusal("unknown-path");
+      }
+      if (!connection.enabled) throw new Refusal("disabled-connection");
+      return connection;
+    },
+    stop: () => {
+      stopped = true;
+      clearTimeout(timer);
+    },
+  };
+}
+
+function byAddress(connections: Connection[]): Map<string, Connection> {
+  return new Map(connections.map((connection) => [`${connection.kind}/${connection.path}`, connection]));
+}

@@ -1,0 +1,142 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import postgres from "postgres";
+import { Refusal } from "../http/refusal.ts";
+import type { Log } from "../log.ts";
+
+export type Sql = postgres.Sql;
+
+/**
+ * A database that may go away and come back. `run` retries what is worth it for up to 2 s (so statements must bear
+ * being run twice) and then throws the Refusal "database-away"; an error that is the statement's own fault is thrown
+ * as it is.
+ */
+export type Database = {
+  run: <T>(statement: (sql: Sql) => Promise<T>) => Promise<T>;
+  /** Without limit and retries, for the CLI and the schema. */
+  readonly sql: Sql;
+  /** Whether it answers; asked at most once a second. */
+  answers: () => Promise<boolean>;
+  close: () => Promise<void>;
+};
+
+const limitMs = 2_000;
+const pauseMs = 100;
+const connections = 5;
+
+export type Address = { url: string } | ServerAddress;
+export type ServerAddress = {
+  /** A name, an address, a unix socket's folder, or several names with commas. */
+  host: string;
+  port: number;
+  database: string;
+  user: string;
+  password: string;
+  sslmode: string;
+};
+
+export function connect(address: Address, log: Log): Database {
+  let client = createClient(address);
+  let awayReason = "";
+  let lastAnswer: { at: number; answers: Promise<boolean> } | undefined;
+
+  async function run<T>(statement: (sql: Sql) => Promise<T>): Promise<T> {
+    const untilMs = performance.now() + limitMs;
+    for (;;) {
+      const used = client;
+      try {
+        const result = await inTime(statement(used), untilMs - performance.now());
+        if (awayReason) log.info("the database works again");
+        awayReason = "";
+        return result;
+      } catch (error) {
+        const reason = awayBecause(error);
+        if (!reason) throw error;
+        if (reason !== awayReason) log.warn("the database fails", { reason });
+        awayReason = reason;
+        // A server that hangs may never answer on this connection again: the next statement gets new ones.
+        if (error instanceof TimedOut && client === used) replaceClient();
+        if (!isConnectionTrouble(error) || performance.now() + pauseMs >= untilMs) throw new Refusal("database-away");
+        await sleep(pauseMs);
+      }
+    }
+  }
+
+  function replaceClient(): void {
+    client.end({ timeout: 0 }).catch(() => {});
+    client = createClient(address);
+  }
+
+  return {
+    run,
+    get sql() {
+      return client;
+    },
+    answers: () => {
+      if (!lastAnswer || performance.now() - lastAnswer.at >= 1_000) {
+        const answers = run((sql) => sql`select 1`).then(
+          () => true,
+          () => false,
+        );
+        lastAnswer = { at: performance.now(), answers };
+      }
+      return lastAnswer.answers;
+    },
+    close: () => client.end({ timeout: 2 }),
+  };
+}
+
+/** A postgres.js client whose every option is said here, so that PG… variables of the environment do not matter. */
+export function createClient(address: Address, max = connections): Sql {
+  const options = {
+    max,
+    connect_timeout: 5,
+    idle_timeout: 0,
+    // Array types are not needed: arrays go as text.
+    fetch_types: false,
+    // Its own grows to 20 s; ours must not delay the return by more than a blink.
+    backoff: (retries: number) => Math.min(0.05 * 2 ** retries, 0.5),
+    onnotice: () => {},
+    connection: { application_name: "playtime-service" },
+  };
+  if ("url" in address) return postgres(address.url, options);
+  const { host, port, database, user, password, sslmode } = address;
+  return postgres({ ...options, host, port, database, user, password, ssl: tls(sslmode) });
+}
+
+function tls(sslmode: string): "require" | "prefer" | "verify-full" | false {
+  return sslmode === "require" || sslmode === "prefer" || sslmode === "verify-full" ? sslmode : false;
+}
+
+class TimedOut extends Error {}
+
+async function inTime<T>(work: Promise<T>, ms: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new TimedOut(`no answer within ${limitMs} ms`)), ms);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Why the database could not do it, in a few words without secrets; empty when the statement itself is at fault. */
+function awayBecause(error: unknown): string {
+  const code = errorCode(error);
+  // 22: a value that does not fit; 23: a constraint. https://www.postgresql.org/docs/current/errcodes-appendix.html
+  if (error instanceof postgres.PostgresError && /^2[23]/.test(code)) return "";
+  if (error instanceof postgres.PostgresError || error instanceof TimedOut) return error.message;
+  return code === "" ? "" : code;
+}
+
+/** The connection's fault or a server that is stopping or starting: worth another try at once. */
+function isConnectionTrouble(error: unknown): boolean {
+  const code = errorCode(error);
+  return !(error instanceof postgres.PostgresError) ? code !== "" : /^(08|57P|53300|26000)/.test(code);
+}
+
+/** Postgres' five characters, or the code of postgres.js or of the operating system; empty for any other error. */
+export function errorCode(error: unknown): string {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
+}

@@ -1,0 +1,143 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Config } from "../config.ts";
+import type { Log } from "../log.ts";
+import { type Address, connect, createClient, type Database, errorCode } from "./connect.ts";
+import { embeddedDatabase, embeddedUser, findRunning, startEmbedded } from "./embedded.ts";
+import { migrate } from "./migrate.ts";
+import { DatabaseProblem } from "./problem.ts";
+
+export type Opened = {
+  database: Database;
+  /** Which database it is, in words without secrets. */
+  description: string;
+  close: () => Promise<void>;
+};
+
+type Options = {
+  /** Use the embedded database of a service that is running already. */
+  besideService?: boolean;
+  /** The embedded database died again and again. */
+  onGone?: () => void;
+  /** Further settings of the embedded Postgres (tests). */
+  settings?: Record<string, string>;
+};
+
+/** The configured database with its schema up to date. Throws DatabaseProblem. */
+export async function openDatabase(config: Config, log: Log, options: Options = {}): Promise<Opened> {
+  const address = serverAddress(config);
+  const place = address
+    ? { address, description: describe(address), close: async () => {} }
+    : await openEmbedded(config, log, options);
+  try {
+    const ran = await waitAndMigrate(place.address, place.description, config.POSTGRES.WAIT_SECONDS, log);
+    if (ran.length > 0) log.info("the schema was brought up to date", { files: ran.join(", ") });
+  } catch (error) {
+    await place.close();
+    throw error;
+  }
+  const database = connect(place.address, log);
+  return {
+    database,
+    description: place.description,
+    close: async () => {
+      await database.close();
+      await place.close();
+    },
+  };
+}
+
+/** The configured server; undefined for the embedded database. */
+function serverAddress({ POSTGRES, databaseUrl }: Config): Address | undefined {
+  if (databaseUrl) return { url: databaseUrl };
+  if (!POSTGRES.HOST) return undefined;
+  return {
+    host: POSTGRES.HOST,
+    port: POSTGRES.PORT,
+    database: POSTGRES.DATABASE_NAME,
+    user: POSTGRES.USER,
+    password: POSTGRES.PASSWORD,
+    sslmode: POSTGRES.SSLMODE,
+  };
+}
+
+async function openEmbedded({ SERVER, POSTGRES }: Config, log: Log, { besideService, onGone, settings }: Options) {
+  const running = besideService ? await findRunning(SERVER.DATA_DIR) : undefined;
+  const started = running
+    ? undefined
+    : await startEmbedded({
+        dataDir: SERVER.DATA_DIR,
+        binDir: POSTGRES.BINARIES,
+        log,
+        ...(onGone ? { onGone } : {}),
+        ...(settings ? { settings } : {}),
+      });
+  const socketDir = running?.socketDir ?? started?.socketDir ?? "";
+  const address = {
+    host: socketDir,
+    port: 5432,
+    database: embeddedDatabase,
+    user: embeddedUser,
+    password: "",
+    sslmode: "disable",
+  };
+  const description = `embedded PostgreSQL${started ? ` ${started.version}` : ""}, data in ${SERVER.DATA_DIR}`;
+  return { address, description, close: async () => started?.stop() };
+}
+
+/** Host, port and database, without user and password. */
+function describe(address: Address): string {
+  if (!("url" in address)) return `PostgreSQL at ${address.host}:${address.port}, database ${address.database}`;
+  const [plain = ""] = address.url.replace(/^\w+:\/\//, "").split("?");
+  return `PostgreSQL at ${plain.slice(plain.lastIndexOf("@") + 1)}`;
+}
+
+const pauseMs = 500;
+const pauseMostMs = 5_000;
+
+/** A server that is not up yet is waited for; one log line a try. */
+async function waitAndMigrate(address: Address, description: string, waitSeconds: number, log: Log): Promise<string[]> {
+  const untilMs = performance.now() + waitSeconds * 1_000;
+  for (let attempt = 0; ; attempt += 1) {
+    const client = createClient(address, 1);
+    try {
+      return await migrate(client);
+    } catch (error) {
+      if (error instanceof DatabaseProblem) throw error;
+      const reason = reasonOf(error);
+      const leftMs = untilMs - performance.now();
+      if (!mayPass(error) || leftMs <= 0) throw new DatabaseProblem(`${description}: ${reason}${adviceFor(error)}`);
+      log.warn("waiting for the database", { database: description, reason, secondsLeft: Math.ceil(leftMs / 1_000) });
+      await sleep(Math.min(leftMs, pauseMostMs, pauseMs * 1.5 ** attempt));
+    } finally {
+      await client.end({ timeout: 1 });
+    }
+  }
+}
+
+/** Anything of the network, and a server that is starting, stopping or full; a wrong name or password will not heal. */
+function mayPass(error: unknown): boolean {
+  const code = errorCode(error);
+  return code.length !== 5 || /^(08|53|57)/.test(code);
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return "an unknown failure";
+  const words: Record<string, string> = {
+    ECONNREFUSED: "nothing listens there (ECONNREFUSED)",
+    ENOTFOUND: "this name is unknown (ENOTFOUND)",
+    EAI_AGAIN: "the name could not be looked up (EAI_AGAIN)",
+    CONNECT_TIMEOUT: "no answer (CONNECT_TIMEOUT)",
+    ENOENT: "there is no socket of that name (ENOENT)",
+  };
+  // An AggregateError (several addresses of one name) has no message of its own.
+  return words[errorCode(error)] ?? (error.message || errorCode(error));
+}
+
+function adviceFor(error: unknown): string {
+  const code = errorCode(error);
+  if (code === "28P01" || code === "28000")
+    return ". Compare [POSTGRES] USER and PASSWORD with the server's; a server keeps the password that it was made with.";
+  if (code === "3D000") return ". Create it, or correct [POSTGRES] DATABASE_NAME.";
+  if (code === "25006") return ". The service must be able to write: use the primary server.";
+  return ". Is the server running, and are [POSTGRES] HOST and PORT (or DATABASE_URL) right?";
+}

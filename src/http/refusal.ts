@@ -1,0 +1,42 @@
+/** Every "no" to a caller: its code, status, and words that a person can act on. */
+const refusals = {
+  "not-found": [404, "There is nothing at this address."],
+  "method-not-allowed": [405, "This address does not take this method; see the Allow header."],
+  "unknown-path": [
+    404,
+    "No connection has this path. Compare the address with what the command `connections list` shows.",
+  ],
+  "disabled-connection": [403, "This connection is switched off. Its operator can switch it on again."],
+  "body-too-large": [413, "The body is larger than 64 KiB."],
+  "no-signature": [
+    401,
+    "The X-Signature header is missing or is not a signature of the kind that this address expects.",
+  ],
+  "bad-signature": [401, "The signature does not match the body and the secret. Compare the secret on both sides."],
+  "no-secret": [401, "This connection has no secret yet. Its operator must set one."],
+  "bad-timestamp": [401, "The signed time is not an ISO 8601 time with a zone, such as 2026-01-02T03:04:05.678Z."],
+  "stale-timestamp": [401, "The signed time is too far from the server's clock."],
+  malformed: [400, "The body is not what this address expects."],
+  overloaded: [503, "Too many requests are waiting. Try again in a moment."],
+  "database-away": [503, "The database does not answer. Try again in a moment."],
+  internal: [500, "Something went wrong here; the log of the service says what."],
+} as const satisfies Record<string, readonly [status: number, detail: string]>;
+
+export type RefusalCode = keyof typeof refusals;
+export const refusalCodes = Object.keys(refusals) as RefusalCode[];
+
+/** Thrown to say no; `http/server.ts` answers it. `detail` replaces the table's words, and must hold no secret. */
+export class Refusal extends Error {
+  override name = "Refusal";
+  readonly code: RefusalCode;
+  readonly status: number;
+  readonly headers: Record<string, string>;
+
+  constructor(code: RefusalCode, { detail, headers = {} }: { detail?: string; headers?: Record<string, string> } = {}) {
+    const [status, words] = refusals[code];
+    super(detail ?? words);
+    this.code = code;
+    this.status = status;
+    this.headers = status === 503 ? { "retry-after": "2", ...headers } : headers;
+  }
+}

@@ -1,0 +1,44 @@
+import type { Call, Handler } from "./call.ts";
+import { Refusal } from "./refusal.ts";
+
+/**
+ * "METHOD /fixed/parts/:name/" → handler. The trailing slash is free; GET serves HEAD too.
+ * What comes back finds the handler of a call and sets `call.param`, or throws the Refusals "not-found" and
+ * "method-not-allowed".
+ */
+export function router(routes: Record<string, Handler>): (call: Call) => Handler {
+  const exact = new Map<string, Methods>();
+  const prefixed = new Map<string, Methods>();
+  for (const [address, handler] of Object.entries(routes)) {
+    const [method = "", pattern = ""] = address.split(" ");
+    const [path, name] = pattern.replace(/\/$/, "").split(":");
+    const table = name === undefined ? exact : prefixed;
+    const key = path ?? "";
+    const methods = table.get(key) ?? new Map();
+    methods.set(method, handler);
+    if (method === "GET") methods.set("HEAD", handler);
+    table.set(key, methods);
+  }
+
+  return (call) => {
+    const path = call.path.endsWith("/") ? call.path.slice(0, -1) : call.path;
+    const cut = path.lastIndexOf("/") + 1;
+    const methods = exact.get(path) ?? (cut < path.length ? prefixed.get(path.slice(0, cut)) : undefined);
+    if (!methods) throw new Refusal("not-found");
+    const handler = methods.get(call.method);
+    if (!handler) throw new Refusal("method-not-allowed", { headers: { allow: [...methods.keys()].join(", ") } });
+    call.param = decoded(path.slice(cut));
+    return handler;
+  };
+}
+
+type Methods = Map<string, Handler>;
+
+function decoded(part: string): string | undefined {
+  if (!part.includes("%")) return part;
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,157 @@
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Log } from "../log.ts";
+import { Malformed } from "../parse.ts";
+import type { Answer, Call, Handler } from "./call.ts";
+import { Refusal } from "./refusal.ts";
+
+const bodyBytes = 64 * 1024;
+const headerBytes = 16 * 1024;
+const headersMs = 10_000;
+const requestMs = 15_000;
+const idleMs = 65_000;
+const checkMs = 2_000;
+const drainMs = 2_000;
+const drainBytes = 8 * 1024 * 1024;
+const finishMs = 10_000;
+
+/**
+ * node:http ↔ Call and Answer. Every error of a request becomes its answer here: a Refusal its own, Malformed a 400,
+ * anything else a 500 that is logged with its stack.
+ */
+export async function serve({ route, host, port, log }: ServeOptions): Promise<Server> {
+  const server = createServer(
+    {
+      maxHeaderSize: headerBytes,
+      headersTimeout: headersMs,
+      requestTimeout: requestMs,
+      keepAliveTimeout: idleMs,
+      connectionsCheckingInterval: checkMs,
+    },
+    (request, response) => void handle(request, response),
+  );
+
+  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const call = callOf(request);
+    try {
+      const handler = route(call);
+      send(request, response, await handler(call));
+    } catch (error) {
+      if (response.headersSent || response.destroyed) return;
+      send(request, response, refuse(error, call, log));
+    }
+  }
+
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ port, ...(host ? { host } : {}) }, resolve);
+  });
+  server.on("error", (error) => log.error("the HTTP server failed", { error, withStack: true }));
+
+  return {
+    port: (server.address() as AddressInfo).port,
+    stop: async () => {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeIdleConnections();
+      // An answer under way closes its connection when it is sent; a client that never finishes is cut off.
+      const deadline = setTimeout(() => server.closeAllConnections(), finishMs);
+      await closed;
+      clearTimeout(deadline);
+    },
+  };
+}
+
+export type ServeOptions = { route: (call: Call) => Handler; host: string; port: number; log: Log };
+export type Server = { port: number; stop: () => Promise<void> };
+
+function callOf(request: IncomingMessage): Call {
+  return {
+    method: request.method ?? "",
+    path: pathOf(request.url ?? ""),
+    headers: request.headers,
+    param: undefined,
+    body: () => readBody(request),
+    facts: {},
+  };
+}
+
+/** The path of a request target in origin form (`/a?b`) or absolute form (`http://host/a?b`). */
+function pathOf(target: string): string {
+  const origin = target.startsWith("/") ? target : target.replace(/^https?:\/\/[^/?]*/i, "");
+  const query = origin.indexOf("?");
+  return query < 0 ? origin : origin.slice(0, query);
+}
+
+/** Collects the body, and settles at once when it is too large: by what it announces or by what came. */
+function readBody(request: IncomingMessage): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const tooLarge = () => reject(new Refusal("body-too-large"));
+    if (Number(request.headers["content-length"]) > bodyBytes) return tooLarge();
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    request.on("data", (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes > bodyBytes) return tooLarge();
+      chunks.push(chunk);
+    });
+    request.on("end", () => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)));
+    request.on("error", reject);
+    request.on("close", () => reject(new Refusal("malformed", { detail: "The body ended early." })));
+  });
+}
+
+function send(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
+  const body = request.method === "HEAD" ? "" : (answer.body ?? "");
+  response.writeHead(answer.status, {
+    ...(answer.body === undefined ? {} : { "content-type": "application/json; charset=utf-8" }),
+    "content-length": Buffer.byteLength(answer.body ?? ""),
+    ...answer.headers,
+    ...(request.complete ? {} : { connection: "close" }),
+  });
+  if (request.complete) return void response.end(body);
+  response.write(body);
+  drain(request, () => response.end());
+}
+
+/**
+ * A caller who is still sending would get a reset instead of the answer if we closed now: what it sends is thrown away
+ * for a moment first.
+ */
+function drain(request: IncomingMessage, done: () => void): void {
+  let bytes = 0;
+  const timer = setTimeout(done, drainMs);
+  request.on("data", (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes > drainBytes) request.destroy();
+  });
+  request.on("close", () => {
+    clearTimeout(timer);
+    done();
+  });
+  request.on("error", () => {});
+}
+
+function refuse(error: unknown, call: Call, log: Log): Answer {
+  const refusal = refusalOf(error);
+  const requestId = printable(call.headers["x-request-id"]);
+  const fields = { ...call.facts, code: refusal.code, ...(requestId ? { requestId } : {}) };
+  if (refusal.code === "internal") log.error("a request failed", { ...fields, error, withStack: true });
+  else if (refusal.code === "not-found") log.debug("refused", { ...fields, method: call.method });
+  else log.warn("refused", { ...fields, detail: refusal.message });
+  return {
+    status: refusal.status,
+    headers: refusal.headers,
+    body: JSON.stringify({ code: refusal.code, detail: refusal.message }),
+  };
+}
+
+function refusalOf(error: unknown): Refusal {
+  if (error instanceof Refusal) return error;
+  if (error instanceof Malformed) return new Refusal("malformed", { detail: `${error.message}.` });
+  return new Refusal("internal");
+}
+
+/** A stranger's text: up to 64 printable ASCII characters are kept, anything else is dropped. */
+function printable(header: string | string[] | undefined): string | undefined {
+  return typeof header === "string" && /^[\x20-\x7e]{1,64}$/.test(header) ? header : undefined;
+}

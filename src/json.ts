@@ -1,0 +1,27 @@
+import { isUtf8 } from "node:buffer";
+import { Malformed } from "./parse.ts";
+
+/**
+ * JSON.parse that keeps every digit: a whole number of 16 or more digits comes back as text, because
+ * JSON.parse would round 15 of 16 SteamID64s. Throws Malformed for anything but JSON in UTF-8.
+ */
+export function parseJson(body: Buffer): unknown {
+  if (!isUtf8(body)) throw new Malformed("the body", "JSON in UTF-8");
+  const text = body.toString("utf8");
+  try {
+    return JSON.parse(longNumber.test(text) ? quoteLongNumbers(text) : text);
+  } catch {
+    throw new Malformed("the body", "JSON");
+  }
+}
+
+// Cheap and linear: does a long number stand where a value may begin? It may be inside a string; the walk below knows.
+const longNumber = /(?:^|[:,[])\s*-?[1-9][0-9]{15}/;
+
+/** A string, or a number with the colon that would make it a key; each character is read once. */
+const token = /"[^"\\]*(?:\\.[^"\\]*)*"?|[-+.0-9eE]+\s*:?/gs;
+
+/** Only a whole number is quoted, never a key or a part of something else, so that what was not JSON does not become JSON. */
+function quoteLongNumbers(text: string): string {
+  return text.replace(token, (found) => found.replace(/^-?[1-9][0-9]{15,}(?=\s*$)/, '"$&"'));
+}

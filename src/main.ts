@@ -1,0 +1,123 @@
+import { parseArgs } from "node:util";
+import { type Config, ConfigProblem, readConfig } from "./config.ts";
+import { DatabaseProblem } from "./database/problem.ts";
+import { createLog, type Log } from "./log.ts";
+import { type Service, startService } from "./service.ts";
+import { version } from "./version.ts";
+
+const usage = `Usage: npm start -- [--config FILE]    starts the service
+       npm start -- --version | --help`;
+
+/** Starts, says how it stands, and stops on SIGTERM or SIGINT. Exit codes: 0 stopped, 1 a problem, 2 a wrong call. */
+async function main(): Promise<void> {
+  const options = readArguments();
+  const config = await readConfig({ file: options.config, env: process.env });
+  const log = createLog({
+    level: config.LOG.LEVEL,
+    readable: process.stdout.isTTY,
+    write: (line) => process.stdout.write(line),
+  });
+  // A bug whose end nobody waited for: stopping would hurt everybody else.
+  process.on("unhandledRejection", (error) =>
+    log.error("a bug: an error that nobody handled", { error, withStack: true }),
+  );
+
+  const starting = startService({
+    config,
+    log,
+    onGone: () => giveUp("The embedded database stopped again and again; the log says why."),
+  });
+  stopOnSignal(starting, log);
+  announce(await starting, config, log);
+}
+
+function readArguments(): { config?: string } {
+  try {
+    const { values } = parseArgs({
+      options: { config: { type: "string" }, version: { type: "boolean" }, help: { type: "boolean" } },
+    });
+    if (values.version || values.help) {
+      process.stdout.write(values.help ? `${usage}\n` : `${version}\n`);
+      process.exit(0);
+    }
+    return values.config === undefined ? {} : { config: values.config };
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : error}\n${usage}\n`);
+    process.exit(2);
+  }
+}
+
+function stopOnSignal(starting: Promise<Service>, log: Log): void {
+  let stopping = false;
+  const stop = async (signal: string) => {
+    if (stopping) process.exit(1);
+    stopping = true;
+    log.info("stopping: requests under way finish, a second signal stops at once", { signal });
+    try {
+      await (await starting).stop();
+      process.exit(0);
+    } catch (error) {
+      giveUp(wordsOf(error));
+    }
+  };
+  process.on("SIGTERM", stop);
+  process.on("SIGINT", stop);
+}
+
+/** What an operator wants to know first: lines for a person, one event for a log. */
+function announce({ port, database }: Service, config: Config, log: Log): void {
+  const { SERVER, STEAM } = config;
+  const isOpen = ["", "0.0.0.0", "::"].includes(SERVER.HOST);
+  const host = isOpen ? "localhost" : SERVER.HOST.includes(":") ? `[${SERVER.HOST}]` : SERVER.HOST;
+  const facts = {
+    listening: `http://${host}:${port}${isOpen ? ", on all addresses of this machine" : ""}`,
+    database: database.description,
+    steam: STEAM.KEY ? `asked at ${new URL(STEAM.API_URL).host}` : "not asked, there is no key",
+    config: config.file ?? "no file, every setting has its default",
+  };
+  const next = "npm run cli -- connections add battlemetrics my-server";
+  if (!process.stdout.isTTY) log.info("ready", { version, ...facts, next });
+  else {
+    const lines = Object.entries({ ...facts, next: `let someone in: ${next}` });
+    process.stdout.write(
+      `\nPlaytime-Service ${version}\n${lines.map(([name, words]) => `  ${name.padEnd(10)} ${words}\n`).join("")}\n`,
+    );
+  }
+  for (const warning of warnings(config)) log.warn(warning);
+  for (const remark of config.remarks) log.info(remark);
+}
+
+function warnings({ HMAC, STEAM }: Config): string[] {
+  const deviation = HMAC.TIMESTAMP_DEVIATION;
+  return [
+    STEAM.KEY
+      ? ""
+      : "Until [STEAM] KEY is set, unknown players have no Steam time. A key is free: https://steamcommunity.com/dev/apikey",
+    HMAC.ENABLE
+      ? ""
+      : "SIGNATURES ARE NOT CHECKED: anybody can write and read times. Set [HMAC] ENABLE = true when you have tried things out.",
+    deviation < 60
+      ? `[HMAC] TIMESTAMP_DEVIATION = ${deviation} refuses repeated deliveries and senders whose clock drifts; 300 is usual.`
+      : "",
+  ].filter((warning) => warning !== "");
+}
+
+function giveUp(words: string): never {
+  process.stderr.write(`${words}\n`);
+  process.exit(1);
+}
+
+function wordsOf(error: unknown): string {
+  if (error instanceof ConfigProblem || error instanceof DatabaseProblem) return error.message;
+  if (!(error instanceof Error)) return String(error);
+  const code = "code" in error ? error.code : "";
+  if (code === "EADDRINUSE")
+    return `${error.message}. Another program uses this port: stop it, or set another [SERVER] PORT.`;
+  if (code === "EACCES")
+    return `${error.message}. Ports below 1024 need rights that this user lacks: set another [SERVER] PORT.`;
+  if (code === "EADDRNOTAVAIL")
+    return `${error.message}. This machine does not have this address: correct [SERVER] HOST.`;
+  return error.stack ?? error.message;
+}
+
+main().catch((error) => giveUp(wordsOf(error)));

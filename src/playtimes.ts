@@ -1,0 +1,141 @@
+import { coalesce } from "./coalesce.ts";
+import type { Database } from "./database/connect.ts";
+import { Refusal } from "./http/refusal.ts";
+import type { SteamId } from "./parse.ts";
+
+export const steamStatuses = ["ok", "private", "hidden", "not-owned", "unavailable", "unchecked"] as const;
+/** Why a Steam time is what it is; `unavailable`: Steam could not be asked, `unchecked`: it never was. */
+export type SteamStatus = (typeof steamStatuses)[number];
+
+/** What is known of one player in one game. */
+export type Playtime = {
+  steamId: SteamId;
+  gameId: number;
+  steamSeconds: number | null;
+  steamStatus: SteamStatus;
+  steamCheckedAt: Date | null;
+  bmSeconds: number | null;
+  bmSignedAt: Date | null;
+  createdAt: Date;
+  updatedAt: Date;
+};
+
+/** What BattleMetrics told, and when it signed that. */
+export type BattlemetricsTime = { steamId: SteamId; gameId: number; seconds: number; signedAt: Date };
+
+/** What Steam answered; `seconds` is null for every status but `ok`. */
+export type SteamTime = {
+  steamId: SteamId;
+  gameId: number;
+  seconds: number | null;
+  status: SteamStatus;
+  checkedAt: Date;
+};
+
+export type Asked = { steamIds: readonly SteamId[]; gameId: number };
+
+const limits = { batchItems: 1_000, waitingItems: 10_000 };
+const readLimits = { batchItems: 100, waitingItems: 2_000 };
+const concernsAll = (error: unknown) => error instanceof Refusal;
+
+/** All reads and writes of players' times. Throws the Refusals "database-away" and "overloaded". */
+export function playtimesIn(database: Pick<Database, "run">) {
+  return {
+    /** The newest signed time wins, at equal times the larger figure; anything else changes nothing. */
+    saveBattlemetrics: coalesce<BattlemetricsTime, void>({ ...limits, concernsAll, run: saveBattlemetrics }),
+    /** A known time is never overwritten by null; the status tells the newest answer. */
+    saveSteam: coalesce<SteamTime, void>({ ...limits, concernsAll, run: saveSteam }),
+    /** What is stored of the asked players, in no order. */
+    find: coalesce<Asked, Playtime[]>({ ...readLimits, concernsAll, run: find }),
+    /** One player's rows in all games. */
+    ofPlayer: (steamId: SteamId) =>
+      database.run(
+        (sql) => sql<Playtime[]>`
+          select steam_id::text as "steamId", game_id as "gameId", steam_seconds as "steamSeconds", steam_status as "steamStatus",
+            steam_checked_at as "steamCheckedAt", bm_seconds as "bmSeconds", bm_signed_at as "bmSignedAt",
+            created_at as "createdAt", updated_at as "updatedAt"
+          from playtimes where steam_id = ${steamId} order by game_id`,
+      ),
+    /** Any stored player, of the given game if there is one. */
+    any: (gameId: number | null) =>
+      database.run(async (sql) => {
+        const [found] = await sql<{ steamId: SteamId; gameId: number }[]>`
+          select steam_id::text as "steamId", game_id as "gameId" from playtimes where ${gameId}::int is null or game_id = ${gameId} limit 1`;
+        return found;
+      }),
+  };
+
+  async function saveBattlemetrics(times: BattlemetricsTime[]) {
+    const rows = newestOfEach(times, (a, b) => a.signedAt.getTime() - b.signedAt.getTime() || a.seconds - b.seconds);
+    await database.run(
+      (sql) => sql`
+        insert into playtimes (steam_id, game_id, bm_seconds, bm_signed_at)
+        select * from unnest(
+          ${list(rows, (row) => row.steamId)}::bigint[], ${list(rows, (row) => row.gameId)}::int[],
+          ${list(rows, (row) => row.seconds)}::int[], ${list(rows, (row) => row.signedAt.toISOString())}::timestamptz[])
+        on conflict (steam_id, game_id)
+        do update set bm_seconds = excluded.bm_seconds, bm_signed_at = excluded.bm_signed_at, updated_at = now()
+        where playtimes.bm_signed_at is null
+           or (excluded.bm_signed_at, excluded.bm_seconds) > (playtimes.bm_signed_at, playtimes.bm_seconds)`,
+    );
+    return () => {};
+  }
+
+  async function saveSteam(times: SteamTime[]) {
+    const rows = newestOfEach(times, (a, b) => a.checkedAt.getTime() - b.checkedAt.getTime());
+    await database.run(
+      (sql) => sql`
+        insert into playtimes (steam_id, game_id, steam_seconds, steam_status, steam_checked_at)
+        select * from unnest(
+          ${list(rows, (row) => row.steamId)}::bigint[], ${list(rows, (row) => row.gameId)}::int[],
+          ${list(rows, (row) => row.seconds)}::int[], ${list(rows, (row) => row.status)}::text[],
+          ${list(rows, (row) => row.checkedAt.toISOString())}::timestamptz[])
+        on conflict (steam_id, game_id)
+        do update set steam_seconds = coalesce(excluded.steam_seconds, playtimes.steam_seconds),
+          steam_status = excluded.steam_status, steam_checked_at = excluded.steam_checked_at, updated_at = now()
+        where playtimes.steam_checked_at is null or excluded.steam_checked_at >= playtimes.steam_checked_at`,
+    );
+    return () => {};
+  }
+
+  async function find(questions: Asked[]) {
+    const pairs = questions.flatMap(({ steamIds, gameId }) => steamIds.map((steamId) => ({ steamId, gameId })));
+    const rows = await database.run(
+      (sql) => sql<Playtime[]>`
+        select steam_id::text as "steamId", game_id as "gameId", steam_seconds as "steamSeconds", steam_status as "steamStatus",
+          steam_checked_at as "steamCheckedAt", bm_seconds as "bmSeconds", bm_signed_at as "bmSignedAt",
+          created_at as "createdAt", updated_at as "updatedAt"
+        from unnest(${list(pairs, (pair) => pair.steamId)}::bigint[], ${list(pairs, (pair) => pair.gameId)}::int[])
+          as asked (steam_id, game_id)
+        join playtimes using (steam_id, game_id)`,
+    );
+    const found = new Map(rows.map((row) => [keyOf(row), row]));
+    return ({ steamIds, gameId }: Asked) =>
+      steamIds.map((steamId) => found.get(keyOf({ steamId, gameId }))).filter((row) => row !== undefined);
+  }
+}
+
+export type Playtimes = ReturnType<typeof playtimesIn>;
+
+type Key = { steamId: SteamId; gameId: number };
+
+const keyOf = ({ steamId, gameId }: Key) => `${steamId}/${gameId}`;
+
+/**
+ * A column of rows as Postgres writes an array: one parameter, whatever the number of rows. Only for values that need
+ * no quotes: digits, ISO times, our own words.
+ */
+function list<Row>(rows: Row[], value: (row: Row) => string | number | null): string {
+  return `{${rows.map((row) => value(row) ?? "null").join(",")}}`;
+}
+
+/** One row a player and game, since an upsert refuses two; sorted by key, so that two writers cannot deadlock. */
+function newestOfEach<Row extends Key>(rows: Row[], compare: (a: Row, b: Row) => number): Row[] {
+  if (rows.length === 1) return rows;
+  const newest = new Map<string, Row>();
+  for (const row of rows) {
+    const other = newest.get(keyOf(row));
+    if (!other || compare(row, other) >= 0) newest.set(keyOf(row), row);
+  }
+  return [...newest.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);
+}

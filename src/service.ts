@@ -1,0 +1,35 @@
+import { createApp } from "./app.ts";
+import type { Config } from "./config.ts";
+import { type Opened, openDatabase } from "./database/open.ts";
+import { serve } from "./http/server.ts";
+import type { Log } from "./log.ts";
+
+export type Service = {
+  port: number;
+  database: Opened;
+  /** Requests under way finish (10 s at most), then the database is closed. */
+  stop: () => Promise<void>;
+};
+
+/** The whole service: database → schema → app → listen. Throws DatabaseProblem and the errors of listening. */
+export async function startService({ config, log, onGone, settings }: ServiceOptions): Promise<Service> {
+  const opened = await openDatabase(config, log, { ...(onGone ? { onGone } : {}), ...(settings ? { settings } : {}) });
+  try {
+    const app = await createApp({ config, database: opened.database, log });
+    const server = await serve({ route: app.route, host: config.SERVER.HOST, port: config.SERVER.PORT, log });
+    return {
+      port: server.port,
+      database: opened,
+      stop: async () => {
+        app.stop();
+        await server.stop();
+        await opened.close();
+      },
+    };
+  } catch (error) {
+    await opened.close();
+    throw error;
+  }
+}
+
+export type ServiceOptions = { config: Config; log: Log; onGone?: () => void; settings?: Record<string, string> };

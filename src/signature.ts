@@ -1,0 +1,44 @@
+import { createHmac, timingSafeEqual } from "node:crypto";
+
+/** HMAC-SHA256; the key is the secret's UTF-8 text. Some of the message may be bytes that came over the wire. */
+export function sign(secret: string, ...message: (string | Buffer)[]): Buffer {
+  const hmac = createHmac("sha256", secret);
+  for (const part of message) hmac.update(part);
+  return hmac.digest();
+}
+
+/** Whether any of the signatures (hex, in either case) is the right one; compared in constant time. */
+export function anyMatches(signatures: readonly string[], right: Buffer): boolean {
+  return signatures.some((hex) => sha256Hex.test(hex) && timingSafeEqual(Buffer.from(hex, "hex"), right));
+}
+
+const sha256Hex = /^[0-9a-f]{64}$/i;
+
+/** A script's header: the bare hex. Undefined when it is something else. */
+export function parseScriptSignature(header: string): string | undefined {
+  const hex = header.trim();
+  return sha256Hex.test(hex) ? hex : undefined;
+}
+
+/**
+ * A BattleMetrics header `t=<time>,s=<hex>`: parts in any order, unknown ones ignored, several `s` allowed.
+ * Undefined without exactly one `t` and at least one `s`. https://learn.battlemetrics.com (article 48)
+ */
+export function parseDeliverySignature(header: string): { timestamp: string; signatures: string[] } | undefined {
+  const timestamps: string[] = [];
+  const signatures: string[] = [];
+  for (const part of header.split(",")) {
+    const [name = "", ...value] = part.split("=");
+    if (name.trim() === "t") timestamps.push(value.join("=").trim());
+    if (name.trim() === "s") signatures.push(value.join("=").trim());
+  }
+  const [timestamp, ...more] = timestamps;
+  return timestamp && more.length === 0 && signatures.length > 0 ? { timestamp, signatures } : undefined;
+}
+
+const isoTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/;
+
+/** Milliseconds since 1970 of an ISO 8601 time with seconds and a zone; NaN for any other text. */
+export function parseTimestamp(text: string): number {
+  return isoTime.test(text) ? Date.parse(text) : Number.NaN;
+}

@@ -1,0 +1,146 @@
+import type { Log } from "./log.ts";
+
+/**
+ * Decides when a call to Steam may begin: at most so many at once, a second and a day, none while Steam is failing.
+ * After `enter` gave true, `leave` must follow with how it went.
+ */
+export type Gate = {
+  enter: (entrant: Entrant) => Promise<boolean>;
+  leave: (outcome: { kind: string; reason?: string }) => void;
+};
+
+/** Both may change while it waits: another query may join with a later deadline. */
+export type Entrant = { readonly refresh: boolean; readonly dropAtMs: number };
+
+export type GateLimits = {
+  callsAtOnce: number;
+  burstCalls: number;
+  waitingCalls: number;
+  /** So many failures in a row open the breaker. */
+  failures: number;
+  /** How long it stays open at first; doubled while probes fail, up to `openMostMs`. */
+  openMs: number;
+  openMostMs: number;
+  /** How long at first when Steam forbids us to ask: more calls would make a block longer. */
+  forbiddenMs: number;
+};
+
+const defaults: GateLimits = {
+  callsAtOnce: 8,
+  burstCalls: 40,
+  waitingCalls: 1_000,
+  failures: 5,
+  openMs: 15_000,
+  openMostMs: 600_000,
+  forbiddenMs: 300_000,
+};
+
+/** Refreshes leave a fifth of the day's calls to players whom nobody knows yet. */
+const refreshShare = 0.8;
+
+export function createGate(options: GateOptions): Gate {
+  const { callsPerSecond, callsPerDay, now, log } = options;
+  const limits = { ...defaults, ...options };
+  let waiting: Waiting[] = [];
+  let active = 0;
+  let timer: NodeJS.Timeout | undefined;
+  const bucket = { tokens: limits.burstCalls, filledAtMs: performance.now() };
+  const today = { date: "", calls: 0, saidFull: false };
+  const breaker = { failures: 0, openUntilMs: 0, openMs: 0, probing: false, reason: "" };
+
+  return {
+    enter: (entrant) => {
+      if (waiting.length >= limits.waitingCalls || isOpen() || !isInDay(entrant)) return Promise.resolve(false);
+      return new Promise((enter) => {
+        waiting.push({ entrant, enter });
+        letIn();
+      });
+    },
+    leave: ({ kind, reason }) => {
+      active -= 1;
+      if (kind === "answer" || kind === "player") succeeded();
+      else failed(kind === "forbidden", reason ?? "");
+      letIn();
+    },
+  };
+
+  function letIn(): void {
+    clearTimeout(timer);
+    refuse(({ entrant }) => entrant.dropAtMs <= performance.now() || isOpen() || !isInDay(entrant));
+    while (waiting.length > 0 && active < limits.callsAtOnce && takeToken()) {
+      if (breaker.openUntilMs > 0) breaker.probing = true;
+      active += 1;
+      today.calls += 1;
+      waiting.shift()?.enter(true);
+      if (breaker.probing) refuse(() => true);
+    }
+    if (waiting.length === 0) return;
+    const soonestMs = Math.min(...waiting.map(({ entrant }) => entrant.dropAtMs)) - performance.now();
+    const tokenMs = active < limits.callsAtOnce ? 1_000 / callsPerSecond : Number.POSITIVE_INFINITY;
+    timer = setTimeout(letIn, Math.max(1, Math.min(soonestMs, tokenMs)));
+    timer.unref();
+  }
+
+  function refuse(which: (one: Waiting) => boolean): void {
+    const refused = waiting.filter(which);
+    if (refused.length === 0) return;
+    waiting = waiting.filter((one) => !refused.includes(one));
+    for (const { enter } of refused) enter(false);
+  }
+
+  function takeToken(): boolean {
+    const nowMs = performance.now();
+    bucket.tokens = Math.min(limits.burstCalls, bucket.tokens + ((nowMs - bucket.filledAtMs) / 1_000) * callsPerSecond);
+    bucket.filledAtMs = nowMs;
+    if (bucket.tokens < 1) return false;
+    bucket.tokens -= 1;
+    return true;
+  }
+
+  function isInDay({ refresh }: Entrant): boolean {
+    const date = now().toISOString().slice(0, 10);
+    if (date !== today.date) Object.assign(today, { date, calls: 0, saidFull: false });
+    const isIn = today.calls < (refresh ? callsPerDay * refreshShare : callsPerDay);
+    if (!isIn && !today.saidFull) {
+      today.saidFull = true;
+      log.warn("today's calls to Steam are used up", { calls: today.calls, callsPerDay, onlyRefreshes: refresh });
+    }
+    return isIn;
+  }
+
+  /** Open for all but one: when its time is over, the next call is the probe. */
+  function isOpen(): boolean {
+    return breaker.probing || breaker.openUntilMs > performance.now();
+  }
+
+  function succeeded(): void {
+    if (breaker.openUntilMs > 0) log.info("Steam answers again");
+    Object.assign(breaker, { failures: 0, openUntilMs: 0, openMs: 0, probing: false, reason: "" });
+  }
+
+  function failed(isForbidden: boolean, reason: string): void {
+    breaker.failures += 1;
+    // Calls that were under way when it opened change nothing more.
+    if (breaker.openUntilMs > performance.now()) return;
+    if (!isForbidden && !breaker.probing && breaker.failures < limits.failures) return;
+    const startMs = isForbidden ? limits.forbiddenMs : limits.openMs;
+    breaker.openMs = Math.min(limits.openMostMs, Math.max(startMs, breaker.openMs * 2));
+    breaker.openUntilMs = performance.now() + breaker.openMs;
+    breaker.probing = false;
+    if (reason === breaker.reason) return;
+    breaker.reason = reason;
+    if (isForbidden) log.error(forbiddenWords, { reason });
+    else log.warn("Steam is failing; it is asked again now and then", { reason, pauseSeconds: breaker.openMs / 1_000 });
+  }
+}
+
+const forbiddenWords =
+  "Steam refuses our calls: the key in [STEAM] KEY is wrong, or this server's address is blocked. Compare the key with https://steamcommunity.com/dev/apikey";
+
+export type GateOptions = {
+  callsPerSecond: number;
+  callsPerDay: number;
+  now: () => Date;
+  log: Log;
+} & Partial<GateLimits>;
+type Waiting = { entrant: Entrant; enter: (may: boolean) => void };

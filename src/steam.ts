@@ -1,0 +1,190 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Log } from "./log.ts";
+import { isObject, largestInteger, type SteamId } from "./parse.ts";
+import type { Playtimes, SteamStatus } from "./playtimes.ts";
+import { createGate, type GateLimits } from "./steam-gate.ts";
+
+/** Asks the Steam Web API for a player's total time in a game. https://partner.steamgames.com/doc/webapi/IPlayerService */
+export type Steam = {
+  /**
+   * True once Steam has answered and the answer is stored; false when it could not be asked (no key, limits, failure).
+   * The same player is asked once however many wait. A call that has not begun at `dropAtMs` (performance.now) is
+   * dropped. Throws the Refusal "database-away" when the answer could not be stored.
+   */
+  ask: (question: Question) => Promise<boolean>;
+};
+
+export type Question = {
+  steamId: SteamId;
+  gameId: number;
+  /** A refresh of someone known; these may use only a part of the day's calls. */
+  refresh: boolean;
+  dropAtMs: number;
+};
+
+export type SteamDeps = {
+  /** Empty: Steam is never asked. */
+  key: string;
+  apiUrl: string;
+  timeoutMs: number;
+  callsPerSecond: number;
+  callsPerDay: number;
+  playtimes: Pick<Playtimes, "saveSteam">;
+  now: () => Date;
+  log: Log;
+  limits?: Partial<GateLimits>;
+};
+
+const answerBytes = 1024 * 1024;
+const retryMs = 250;
+
+export function createSteam({ playtimes, now, log, limits, ...config }: SteamDeps): Steam {
+  const gate = createGate({
+    callsPerSecond: config.callsPerSecond,
+    callsPerDay: config.callsPerDay,
+    now,
+    log,
+    ...limits,
+  });
+  const asking = new Map<string, { question: Question; answered: Promise<boolean> }>();
+
+  return {
+    ask: (question) => {
+      if (config.key === "") return Promise.resolve(false);
+      const key = `${question.steamId}/${question.gameId}`;
+      const already = asking.get(key);
+      if (already) {
+        already.question.dropAtMs = Math.max(already.question.dropAtMs, question.dropAtMs);
+        already.question.refresh &&= question.refresh;
+        return already.answered;
+      }
+      const own = { ...question };
+      const answered = askAndStore(own).finally(() => asking.delete(key));
+      asking.set(key, { question: own, answered });
+      return answered;
+    },
+  };
+
+  async function askAndStore(question: Question): Promise<boolean> {
+    const found = await askOwned(question);
+    if (!found) return false;
+    const { steamId, gameId } = question;
+    await playtimes.saveSteam({ steamId, gameId, ...found, checkedAt: now() });
+    return true;
+  }
+
+  /** Owned games first; who plays by family sharing has the game only among the recently played. */
+  async function askOwned(question: Question): Promise<Found | undefined> {
+    const { steamId, gameId } = question;
+    const games = { steamid: steamId, include_played_free_games: "1", "appids_filter[0]": String(gameId) };
+    const owned = await call("GetOwnedGames", games, question);
+    if (owned !== "absent") return owned;
+    const recent = await call("GetRecentlyPlayedGames", { steamid: steamId }, question);
+    return recent === "absent" || recent?.status === "private" ? { status: "not-owned", seconds: null } : recent;
+  }
+
+  /** One question to Steam, tried twice when the failure may pass; undefined when there is no answer. */
+  async function call(method: string, parameters: Record<string, string>, question: Question) {
+    const url = `${config.apiUrl.replace(/\/+$/, "")}/IPlayerService/${method}/v1/?${new URLSearchParams(parameters)}`;
+    for (const attempt of [1, 2]) {
+      if (!(await gate.enter(question))) return undefined;
+      const outcome = await fetchOnce(url, question.gameId, config);
+      gate.leave(outcome);
+      if (outcome.kind === "answer") return outcome.found;
+      log.debug("Steam gave no answer", { method, reason: outcome.reason, attempt });
+      if (outcome.kind !== "passing") return undefined;
+      if (attempt === 1) await sleep(retryMs * (1 + Math.random()), undefined, { ref: false });
+    }
+    return undefined;
+  }
+}
+
+type Found = { status: SteamStatus; seconds: number | null };
+
+/**
+ * `passing` may be over in a moment, `nonsense` not; `forbidden` is a wrong key or a blocked address; `player` concerns
+ * this one player.
+ */
+export type Outcome =
+  | { kind: "answer"; found: Found | "absent" }
+  | { kind: "passing" | "nonsense" | "forbidden" | "player"; reason: string };
+
+async function fetchOnce(
+  url: string,
+  gameId: number,
+  { key, timeoutMs }: { key: string; timeoutMs: number },
+): Promise<Outcome> {
+  try {
+    const response = await fetch(url, {
+      headers: { "x-webapi-key": key, accept: "application/json" },
+      // A redirect would carry the key to a stranger.
+      redirect: "manual",
+      signal: AbortSignal.timeout(timeoutMs),
+    });
+    const { status } = response;
+    if (status === 200) return readGames(await readLimited(response), gameId);
+    await response.body?.cancel();
+    const reason = `status ${status}`;
+    if (status === 401 || status === 403) return { kind: "forbidden", reason };
+    if (status === 400 || status === 404) return { kind: "player", reason };
+    return { kind: status === 429 || status >= 500 ? "passing" : "nonsense", reason };
+  } catch (error) {
+    return { kind: "passing", reason: reasonOf(error) };
+  }
+}
+
+async function readLimited(response: Response): Promise<string | undefined> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of response.body ?? []) {
+    bytes += chunk.length;
+    if (bytes > answerBytes) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+/** Both methods answer alike. An empty object: closed profile. Minutes 0: the player hides the hours. */
+function readGames(text: string | undefined, gameId: number): Outcome {
+  const nonsense: Outcome = {
+    kind: "nonsense",
+    reason: text === undefined ? "an answer too large" : "an answer of a wrong shape",
+  };
+  const response = responseOf(text);
+  if (!response) return nonsense;
+  if (Object.keys(response).length === 0) return { kind: "answer", found: { status: "private", seconds: null } };
+  const games: unknown = response["games"] ?? (countOf(response) === undefined ? undefined : []);
+  if (!Array.isArray(games)) return nonsense;
+  const game: unknown = games.find((one) => isObject(one) && one["appid"] === gameId);
+  if (game === undefined) return { kind: "answer", found: "absent" };
+  const minutes = isObject(game) ? game["playtime_forever"] : undefined;
+  if (typeof minutes !== "number" || !Number.isInteger(minutes) || minutes < 0 || minutes * 60 > largestInteger)
+    return nonsense;
+  return {
+    kind: "answer",
+    found: minutes === 0 ? { status: "hidden", seconds: null } : { status: "ok", seconds: minutes * 60 },
+  };
+}
+
+function responseOf(text: string | undefined): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text ?? "");
+    const response = isObject(value) ? value["response"] : undefined;
+    return isObject(response) ? response : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function countOf(response: Record<string, unknown>): number | undefined {
+  const count = response["game_count"] ?? response["total_count"];
+  return typeof count === "number" ? count : undefined;
+}
+
+/** fetch hides the cause ("fetch failed"); its code says more. Never the address: it holds a player's id. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return "an unknown failure";
+  if (error.name === "TimeoutError") return "no answer in time";
+  const { cause } = error;
+  return cause instanceof Error && "code" in cause ? String(cause.code) : error.name;
+}

@@ -1,0 +1,87 @@
+import type { Connection, Directory } from "./connections.ts";
+import type { Answer, Handler } from "./http/call.ts";
+import { Refusal } from "./http/refusal.ts";
+import { parseJson } from "./json.ts";
+import { gameId, Malformed, object, type SteamId, seconds, steamId } from "./parse.ts";
+import type { Playtimes } from "./playtimes.ts";
+import { anyMatches, parseDeliverySignature, parseTimestamp, sign } from "./signature.ts";
+
+/** POST /set-playtime/bm/:path/ — BattleMetrics tells one player's time. Steam is never asked here. */
+export function webhook({ directory, playtimes, now, hmacEnabled, toleranceSeconds }: WebhookDeps): Handler {
+  return async (call) => {
+    const arrivedAt = now();
+    const connection = directory.open("battlemetrics", call);
+    const body = await call.body();
+    const signedAt = hmacEnabled
+      ? verifyDelivery(connection, call.headers["x-signature"], body, arrivedAt, toleranceSeconds)
+      : arrivedAt;
+    const delivery = parseDelivery(parseJson(body), connection.fixedGameId);
+    if (delivery.steamId === unknown)
+      return ignored("steam_id is empty: BattleMetrics does not know this player's Steam ID.");
+    if (delivery.seconds === unknown)
+      return ignored("playtime is empty: BattleMetrics does not know this player's time.");
+    await playtimes.saveBattlemetrics({ ...delivery, steamId: delivery.steamId, seconds: delivery.seconds, signedAt });
+    return stored;
+  };
+}
+
+export type WebhookDeps = {
+  directory: Directory;
+  playtimes: Pick<Playtimes, "saveBattlemetrics">;
+  now: () => Date;
+  hmacEnabled: boolean;
+  /** How far the signed time may lie from our clock, on either side. */
+  toleranceSeconds: number;
+};
+
+const stored: Answer = { status: 200 };
+const ignored = (why: string): Answer => ({ status: 200, body: JSON.stringify({ ignored: why }) });
+
+/** When it was signed, but never later than our clock: a sender's clock that runs ahead must not outrank the next delivery. */
+function verifyDelivery(
+  { secret }: Connection,
+  header: string | string[] | undefined,
+  body: Buffer,
+  arrivedAt: Date,
+  toleranceSeconds: number,
+): Date {
+  if (secret === null) throw new Refusal("no-secret");
+  const found = typeof header === "string" ? parseDeliverySignature(header) : undefined;
+  if (!found) throw new Refusal("no-signature");
+  if (!anyMatches(found.signatures, sign(secret, found.timestamp, ".", body))) throw new Refusal("bad-signature");
+
+  const signedMs = parseTimestamp(found.timestamp);
+  if (Number.isNaN(signedMs)) throw new Refusal("bad-timestamp");
+  const ageSeconds = (arrivedAt.getTime() - signedMs) / 1000;
+  if (!(Math.abs(ageSeconds) <= toleranceSeconds))
+    throw new Refusal("stale-timestamp", { detail: staleWords(signedMs, arrivedAt, ageSeconds, toleranceSeconds) });
+  return new Date(Math.min(signedMs, arrivedAt.getTime()));
+}
+
+function staleWords(signedMs: number, arrivedAt: Date, ageSeconds: number, toleranceSeconds: number): string {
+  const difference = `${Math.abs(ageSeconds).toFixed(1)} seconds ${ageSeconds > 0 ? "old" : "in the future"}`;
+  return (
+    `The signed time ${new Date(signedMs).toISOString()} is ${difference} by this server's clock, ` +
+    `${arrivedAt.toISOString()}; ${toleranceSeconds} seconds are allowed. Check that both clocks are right.`
+  );
+}
+
+/** BattleMetrics fills a template; what it does not know comes out empty. */
+const unknown = Symbol("unknown to BattleMetrics");
+
+type Delivery = { steamId: SteamId | typeof unknown; seconds: number | typeof unknown; gameId: number };
+
+function parseDelivery(body: unknown, fixedGameId: number | null): Delivery {
+  const fields = object(body, "the body");
+  for (const name of ["steam_id", "playtime"])
+    if (!Object.hasOwn(fields, name)) throw new Malformed(name, "in the body: the webhook's template lacks it");
+  return {
+    steamId: isUnknown(fields["steam_id"]) ? unknown : steamId(fields["steam_id"], "steam_id"),
+    seconds: isUnknown(fields["playtime"]) ? unknown : seconds(fields["playtime"], "playtime"),
+    gameId: fixedGameId ?? gameId(fields["game_id"], "game_id"),
+  };
+}
+
+function isUnknown(value: unknown): boolean {
+  return value === null || (typeof value === "string" && ["", "null", "undefined"].includes(value.trim()));
+}
