@@ -1,4 +1,3 @@
-import { execFile } from "node:child_process";
 import { constants, existsSync } from "node:fs";
 import {
   chmod,
@@ -17,8 +16,7 @@ import {
 } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join, relative, resolve } from "node:path";
-import { promisify } from "node:util";
-import { environment } from "./guarded.ts";
+import { runAs } from "./guarded.ts";
 import type { Place } from "./place.ts";
 import { DatabaseProblem } from "./problem.ts";
 
@@ -36,9 +34,10 @@ export async function findBinaries({
   wanted,
   systemDir = "/usr/lib/postgresql",
 }: Search): Promise<Binaries> {
+  const programs = wanted === undefined ? ["postgres", "initdb"] : ["postgres"];
   const others = new Set<number>();
   for await (const bin of binDir === "" ? searched(place.dir, wanted, systemDir) : [resolve(binDir)]) {
-    const version = await versionOf(bin, place);
+    const version = await versionOf(bin, programs, place);
     if (version === undefined) continue;
     const major = Number.parseInt(version, 10);
     if (major === (wanted ?? major)) return { bin, version, major };
@@ -145,13 +144,7 @@ function unlessExisting(error: NodeJS.ErrnoException): void {
 }
 
 /** Such as "18.4"; undefined when a program is missing there, or the account cannot run it. */
-async function versionOf(bin: string, { account }: Place): Promise<string | undefined> {
-  const run = (program: string) =>
-    promisify(execFile)(join(bin, program), ["--version"], { ...account, cwd: "/", env: environment });
-  try {
-    const [{ stdout }] = await Promise.all([run("postgres"), run("initdb")]);
-    return /\(PostgreSQL\) (\d\S*)/.exec(stdout)?.[1];
-  } catch {
-    return undefined;
-  }
+async function versionOf(bin: string, programs: string[], { account }: Place): Promise<string | undefined> {
+  const texts = await Promise.all(programs.map((program) => runAs(account, join(bin, program), ["--version"])));
+  return texts.includes(undefined) ? undefined : /\(PostgreSQL\) (\d\S*)/.exec(texts[0] ?? "")?.[1];
 }

@@ -1,5 +1,6 @@
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
+import { promisify } from "node:util";
 import { DatabaseProblem } from "./problem.ts";
 
 /** Whom a command of the database runs as. Empty: as we do. */
@@ -14,8 +15,8 @@ export type Guarded = {
   stop: () => void;
 };
 
-/** The whole environment of a command: nothing of the caller's, of which PGDATA, PGPORT or LC_MESSAGES would do harm. */
-export const environment = { PATH: "/usr/bin:/bin", LC_ALL: "C", TZ: "UTC" };
+// The whole environment of a command: nothing of the caller's, of which PGDATA, PGPORT or LC_MESSAGES would do harm.
+const environment = { PATH: "/usr/bin:/bin", LC_ALL: "C", TZ: "UTC" };
 
 /**
  * A shell holds the other end of our pipe and reads it. The read ends when we close our end or die, however suddenly,
@@ -84,4 +85,16 @@ export function lastWords({ lines }: Guarded): string {
   if (at < 0) return lines.findLast((line) => !/^LOG:/.test(line)) ?? "it said nothing";
   const more = lines.slice(at + 1).filter((line) => /^(DETAIL|HINT):/.test(line));
   return [lines[at], ...more].map((line = "") => line.replace(/^[A-Z]+: +/, "").replace(/\.$/, "")).join("; ");
+}
+
+/** Runs a short command and returns what it wrote; undefined when it fails. */
+export async function runAs(account: Account, file: string, args: string[]): Promise<string | undefined> {
+  try {
+    return (await promisify(execFile)(file, args, { ...account, cwd: "/", env: environment })).stdout;
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "EPERM")) return undefined;
+    throw new DatabaseProblem(
+      `Postgres does not run as root, and this root may not become uid ${account.uid}: start the service as an ordinary user.`,
+    );
+  }
 }

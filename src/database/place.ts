@@ -1,12 +1,10 @@
-import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { chmod, chown, lchown, lstat, mkdir, readdir, readFile, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import { promisify } from "node:util";
 import type { Log } from "../log.ts";
-import { type Account, environment } from "./guarded.ts";
+import { type Account, runAs } from "./guarded.ts";
 import { DatabaseProblem } from "./problem.ts";
 
 /** Where the embedded database lives (its cluster in `pg` there), and whom it runs as. */
@@ -22,20 +20,17 @@ export async function choosePlace(dataDir: string, log: Log): Promise<Place> {
     await mkdir(asked, { recursive: true });
     return { dir: asked, account: {} };
   }
-  const [, away] = possiblePlaces(dataDir);
-  const isAway = existsSync(join(away, "pg")) && !existsSync(join(asked, "pg"));
+  const away = possiblePlaces(dataDir)[1];
+  const holds = (dir: string) => existsSync(join(dir, "pg"));
+  const isAway = holds(away) && !holds(asked);
   const { name, ...account } = await chooseAccount(isAway ? away : asked);
   if (name === "nobody") {
     log.warn("The database runs as nobody, an account that other programs share: better make a user named playtime");
   }
   await makeOpen(asked, account);
-  if (!isAway && (await reaches(account, asked))) return { dir: asked, account };
+  // A database that exists stays where it is, even if folders were closed or opened since.
+  if (holds(asked) || (!isAway && (await reaches(account, asked)))) return { dir: asked, account };
 
-  if (existsSync(join(asked, "pg"))) {
-    throw new DatabaseProblem(
-      `The database in ${asked} belongs to uid ${account.uid}, which cannot reach it any more: open the folders above it for that user.`,
-    );
-  }
   log.warn("The database lives in another folder, because its user cannot reach the data folder", {
     dataFolder: asked,
     uid: account.uid,
@@ -120,16 +115,5 @@ async function makeOpen(folder: string, { uid, gid }: Required<Account>): Promis
 
 // Asked of the system itself, as it alone knows about groups, access lists and security modules.
 async function reaches(account: Account, folder: string): Promise<boolean> {
-  try {
-    const options = { ...account, cwd: "/", env: environment };
-    await promisify(execFile)("/bin/sh", ["-c", 'test -r "$0" && test -x "$0"', folder], options);
-    return true;
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "EPERM") {
-      throw new DatabaseProblem(
-        `Postgres does not run as root, and this root may not become uid ${account.uid}: start the service as an ordinary user.`,
-      );
-    }
-    return false;
-  }
+  return (await runAs(account, "/bin/sh", ["-c", 'test -r "$0" && test -x "$0"', folder])) !== undefined;
 }

@@ -87,11 +87,11 @@ export async function ask<T>(socketDir: string, queries: (sql: postgres.Sql) => 
 
 export function client(socketDir: string): postgres.Sql {
   return postgres({
-    path: join(socketDir, ".s.PGSQL.5432"),
+    host: socketDir,
     user: embeddedUser,
     database: embeddedDatabase,
     max: 1,
-    backoff: 0.05,
+    backoff: () => 0.05,
     onnotice: () => {},
   });
 }
@@ -102,7 +102,7 @@ export async function answersAgain(socketDir: string): Promise<boolean> {
 }
 
 export async function eventually(condition: () => boolean | Promise<boolean>): Promise<boolean> {
-  for (const giveUpAt = Date.now() + 10_000; Date.now() < giveUpAt; await sleep(20)) {
+  for (const giveUpAt = Date.now() + 10_000; Date.now() < giveUpAt; await sleep(50)) {
     if (await condition()) return true;
   }
   return false;
@@ -153,7 +153,7 @@ export function host(
   const lines = createInterface({ input: child.stdout });
   lines.on("line", (line) => facts.push(JSON.parse(line)));
   /** What it says of one kind; undefined when it ends without. */
-  const says = async <K extends keyof Fact>(kind: K): Promise<Fact[K]> => {
+  const says = async <K extends keyof Fact>(kind: K): Promise<Fact[K] | undefined> => {
     await eventually(() => facts.some((fact) => kind in fact) || child.exitCode !== null);
     return facts.find((fact) => kind in fact)?.[kind];
   };

@@ -1,0 +1,57 @@
+import { createServer, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+
+/** What the little Steam server does when one of the two methods is asked. */
+export type SteamState = {
+  games?: unknown[];
+  private?: true;
+  empty?: true;
+  status?: number;
+  hang?: true;
+  reset?: true;
+  raw?: string;
+  type?: string;
+};
+export type SteamStates = {
+  owned?: SteamState;
+  recent?: SteamState;
+  players?: Record<string, { owned?: SteamState; recent?: SteamState }>;
+};
+
+export type SteamCall = { method: "owned" | "recent"; steamId: string; key: string; url: string };
+
+/** A real little server that answers as the Steam Web API does. `states` may be replaced at any time. */
+export async function startSteamStub(states: SteamStates = {}) {
+  const stub = { states, calls: [] as SteamCall[], url: "", stop: async () => {} };
+  const server = createServer((request, response) => {
+    const url = new URL(request.url ?? "", "http://stub");
+    const method = url.pathname.includes("GetOwnedGames") ? "owned" : "recent";
+    const steamId = url.searchParams.get("steamid") ?? "";
+    stub.calls.push({ method, steamId, key: String(request.headers["x-webapi-key"]), url: request.url ?? "" });
+    answer(response, stub.states.players?.[steamId]?.[method] ?? stub.states[method] ?? { empty: true });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  stub.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  stub.stop = () =>
+    new Promise((resolve) => {
+      server.close(() => resolve());
+      server.closeAllConnections();
+    });
+  return stub;
+}
+
+export type SteamStub = Awaited<ReturnType<typeof startSteamStub>>;
+
+function answer(response: ServerResponse, state: SteamState): void {
+  if (state.hang) return;
+  if (state.reset) return void response.socket?.resetAndDestroy();
+  if (state.status !== undefined)
+    return void response.writeHead(state.status, { "content-type": "text/html" }).end("<html>no</html>");
+  const body = state.raw ?? JSON.stringify({ response: bodyOf(state) });
+  response.writeHead(200, { "content-type": state.type ?? "application/json; charset=UTF-8" }).end(body);
+}
+
+function bodyOf({ games, private: isPrivate }: SteamState) {
+  if (games) return { game_count: games.length, games };
+  return isPrivate ? {} : { game_count: 0 };
+}
