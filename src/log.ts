@@ -4,7 +4,7 @@ export type Log = Record<Level, (message: string, fields?: Fields) => void> & { 
 export const levels = ["debug", "info", "warn", "error"] as const;
 export type Level = (typeof levels)[number];
 
-/** What a field may hold. An Error is written as its message, and at the levels debug and error with its stack. */
+/** What a field may hold. `error` is written as its message and code; with `withStack` its stack follows. */
 export type Fields = Record<string, unknown>;
 
 /** `write` gets whole lines with their newline. `readable` chooses text for people over JSON. */
@@ -37,8 +37,8 @@ function shown(value: unknown): string {
 }
 
 function plain(fields: Fields): Fields {
-  const { error, ...rest } = fields;
+  const { error, withStack, ...rest } = fields;
   if (!(error instanceof Error)) return fields;
   const code = "code" in error && typeof error.code === "string" ? { errorCode: error.code } : {};
-  return { ...rest, error: error.message || error.name, ...code, ...(rest["withStack"] ? { stack: error.stack } : {}) };
+  return { ...rest, error: error.message || error.name, ...code, ...(withStack ? { stack: error.stack } : {}) };
 }

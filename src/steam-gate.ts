@@ -23,6 +23,8 @@ export type GateLimits = {
   openMostMs: number;
   /** How long at first when Steam forbids us to ask: more calls would make a block longer. */
   forbiddenMs: number;
+  /** What `dropAtMs` is measured by. */
+  clockMs: () => number;
 };
 
 const defaults: GateLimits = {
@@ -33,6 +35,7 @@ const defaults: GateLimits = {
   openMs: 15_000,
   openMostMs: 600_000,
   forbiddenMs: 300_000,
+  clockMs: () => performance.now(),
 };
 
 /** Refreshes leave a fifth of the day's calls to players whom nobody knows yet. */
@@ -41,10 +44,11 @@ const refreshShare = 0.8;
 export function createGate(options: GateOptions): Gate {
   const { callsPerSecond, callsPerDay, now, log } = options;
   const limits = { ...defaults, ...options };
+  const { clockMs } = limits;
   let waiting: Waiting[] = [];
   let active = 0;
   let timer: NodeJS.Timeout | undefined;
-  const bucket = { tokens: limits.burstCalls, filledAtMs: performance.now() };
+  const bucket = { tokens: limits.burstCalls, filledAtMs: clockMs() };
   const today = { date: "", calls: 0, saidFull: false };
   const breaker = { failures: 0, openUntilMs: 0, openMs: 0, probing: false, reason: "" };
 
@@ -66,7 +70,7 @@ export function createGate(options: GateOptions): Gate {
 
   function letIn(): void {
     clearTimeout(timer);
-    refuse(({ entrant }) => entrant.dropAtMs <= performance.now() || isOpen() || !isInDay(entrant));
+    refuse(({ entrant }) => entrant.dropAtMs <= clockMs() || isOpen() || !isInDay(entrant));
     while (waiting.length > 0 && active < limits.callsAtOnce && takeToken()) {
       if (breaker.openUntilMs > 0) breaker.probing = true;
       active += 1;
@@ -75,7 +79,7 @@ export function createGate(options: GateOptions): Gate {
       if (breaker.probing) refuse(() => true);
     }
     if (waiting.length === 0) return;
-    const soonestMs = Math.min(...waiting.map(({ entrant }) => entrant.dropAtMs)) - performance.now();
+    const soonestMs = Math.min(...waiting.map(({ entrant }) => entrant.dropAtMs)) - clockMs();
     const tokenMs = active < limits.callsAtOnce ? 1_000 / callsPerSecond : Number.POSITIVE_INFINITY;
     timer = setTimeout(letIn, Math.max(1, Math.min(soonestMs, tokenMs)));
     timer.unref();
@@ -89,7 +93,7 @@ export function createGate(options: GateOptions): Gate {
   }
 
   function takeToken(): boolean {
-    const nowMs = performance.now();
+    const nowMs = clockMs();
     bucket.tokens = Math.min(limits.burstCalls, bucket.tokens + ((nowMs - bucket.filledAtMs) / 1_000) * callsPerSecond);
     bucket.filledAtMs = nowMs;
     if (bucket.tokens < 1) return false;
@@ -110,7 +114,7 @@ export function createGate(options: GateOptions): Gate {
 
   /** Open for all but one: when its time is over, the next call is the probe. */
   function isOpen(): boolean {
-    return breaker.probing || breaker.openUntilMs > performance.now();
+    return breaker.probing || breaker.openUntilMs > clockMs();
   }
 
   function succeeded(): void {
@@ -121,11 +125,11 @@ export function createGate(options: GateOptions): Gate {
   function failed(isForbidden: boolean, reason: string): void {
     breaker.failures += 1;
     // Calls that were under way when it opened change nothing more.
-    if (breaker.openUntilMs > performance.now()) return;
+    if (breaker.openUntilMs > clockMs()) return;
     if (!isForbidden && !breaker.probing && breaker.failures < limits.failures) return;
     const startMs = isForbidden ? limits.forbiddenMs : limits.openMs;
     breaker.openMs = Math.min(limits.openMostMs, Math.max(startMs, breaker.openMs * 2));
-    breaker.openUntilMs = performance.now() + breaker.openMs;
+    breaker.openUntilMs = clockMs() + breaker.openMs;
     breaker.probing = false;
     if (reason === breaker.reason) return;
     breaker.reason = reason;

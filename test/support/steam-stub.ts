@@ -8,6 +8,8 @@ export type SteamState = {
   empty?: true;
   status?: number;
   hang?: true;
+  /** Answers only then. */
+  until?: Promise<void>;
   reset?: true;
   raw?: string;
   type?: string;
@@ -28,7 +30,7 @@ export async function startSteamStub(states: SteamStates = {}) {
     const method = url.pathname.includes("GetOwnedGames") ? "owned" : "recent";
     const steamId = url.searchParams.get("steamid") ?? "";
     stub.calls.push({ method, steamId, key: String(request.headers["x-webapi-key"]), url: request.url ?? "" });
-    answer(response, stub.states.players?.[steamId]?.[method] ?? stub.states[method] ?? { empty: true });
+    void answer(response, stub.states.players?.[steamId]?.[method] ?? stub.states[method] ?? { empty: true });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   stub.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -42,7 +44,8 @@ export async function startSteamStub(states: SteamStates = {}) {
 
 export type SteamStub = Awaited<ReturnType<typeof startSteamStub>>;
 
-function answer(response: ServerResponse, state: SteamState): void {
+async function answer(response: ServerResponse, state: SteamState): Promise<void> {
+  await state.until;
   if (state.hang) return;
   if (state.reset) return void response.socket?.resetAndDestroy();
   if (state.status !== undefined)

@@ -1,0 +1,118 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { coalesce } from "../src/coalesce.ts";
+
+/** A `run` that is let go by hand, and remembers its batches. */
+function byHand<Item>() {
+  const batches: Item[][] = [];
+  const held: { resolve: () => void; reject: (error: Error) => void }[] = [];
+  const run = async (items: Item[]) => {
+    batches.push(items);
+    await new Promise<void>((resolve, reject) => held.push({ resolve, reject }));
+    return (item: Item) => `done ${item}`;
+  };
+  const turn = () => new Promise((resolve) => setImmediate(resolve));
+  return {
+    run,
+    batches,
+    release: async () => {
+      held.shift()?.resolve();
+      await turn();
+    },
+    fail: async (error: Error) => {
+      held.shift()?.reject(error);
+      await turn();
+    },
+  };
+}
+
+const limits = { batchItems: 10, waitingItems: 100, concernsAll: (error: unknown) => error instanceof RangeError };
+
+test("a lone call runs at once", async () => {
+  const hand = byHand<number>();
+  const call = coalesce({ ...limits, run: hand.run });
+  const answer = call(1);
+  assert.deepEqual(hand.batches, [[1]]);
+  await hand.release();
+  assert.equal(await answer, "done 1");
+});
+
+test("calls that arrive while one is running share the next one, in their order", async () => {
+  const hand = byHand<number>();
+  const call = coalesce({ ...limits, run: hand.run });
+  const answers = [1, 2, 3, 4].map(call);
+  await hand.release();
+  assert.deepEqual(hand.batches, [[1], [2, 3, 4]]);
+  const late = call(5);
+  await hand.release();
+  await hand.release();
+  assert.deepEqual(await Promise.all([...answers, late]), ["done 1", "done 2", "done 3", "done 4", "done 5"]);
+  assert.deepEqual(hand.batches.at(-1), [5]);
+});
+
+test("nobody is answered before its own batch is done", async () => {
+  const hand = byHand<number>();
+  const call = coalesce({ ...limits, run: hand.run });
+  let answered = 0;
+  const answers = [1, 2].map(async (item) => {
+    await call(item);
+    answered += 1;
+  });
+  assert.equal(answered, 0);
+  await hand.release();
+  assert.equal(answered, 1);
+  await hand.release();
+  await Promise.all(answers);
+  assert.equal(answered, 2);
+});
+
+test("a batch has a limit; the rest takes part in the one after", async () => {
+  const hand = byHand<number>();
+  const call = coalesce({ ...limits, batchItems: 2, run: hand.run });
+  const answers = [1, 2, 3, 4].map(call);
+  for (let batch = 0; batch < 3; batch += 1) await hand.release();
+  await Promise.all(answers);
+  assert.deepEqual(hand.batches, [[1], [2, 3], [4]]);
+});
+
+test("one bad item fails alone, whatever its place in the batch", async () => {
+  for (let bad = 1; bad <= 8; bad += 1) {
+    const call = coalesce<number, string>({
+      ...limits,
+      run: async (items) => {
+        await null;
+        if (items.includes(bad)) throw new Error(`bad ${bad}`);
+        return (item) => `done ${item}`;
+      },
+    });
+    const outcomes = await Promise.allSettled([0, 1, 2, 3, 4, 5, 6, 7, 8].map(call));
+    for (const [item, outcome] of outcomes.entries())
+      assert.equal(
+        outcome.status === "fulfilled" ? outcome.value : outcome.reason.message,
+        item === bad ? `bad ${bad}` : `done ${item}`,
+      );
+  }
+});
+
+test("an error that concerns all fails all that wait, at once, and the next call starts anew", async () => {
+  const hand = byHand<number>();
+  const call = coalesce({ ...limits, run: hand.run });
+  const answers = Promise.allSettled([1, 2, 3].map(call));
+  await hand.fail(new RangeError("away"));
+  const outcomes = await answers;
+  assert.ok(outcomes.every((outcome) => outcome.status === "rejected" && outcome.reason.message === "away"));
+  assert.deepEqual(hand.batches, [[1]]);
+  const next = call(4);
+  await hand.release();
+  assert.equal(await next, "done 4");
+});
+
+test("more than may wait are refused as overloaded, and the others are served", async () => {
+  const hand = byHand<number>();
+  const call = coalesce({ ...limits, waitingItems: 2, run: hand.run });
+  const answers = [1, 2, 3].map(call);
+  await assert.rejects(call(4), { code: "overloaded", status: 503, headers: { "retry-after": "2" } });
+  await hand.release();
+  await hand.release();
+  assert.deepEqual(await Promise.all(answers), ["done 1", "done 2", "done 3"]);
+});

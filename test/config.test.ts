@@ -1,0 +1,213 @@
+import assert from "node:assert/strict";
+import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { parse as parseToml } from "smol-toml";
+import { ConfigProblem, readConfig, settings } from "../src/config.ts";
+
+const example = "configs/playtime/config-example.toml";
+let folder: string;
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), "playtime-config-"));
+});
+after(() => rm(folder, { recursive: true }));
+
+async function read(toml: string, env: NodeJS.ProcessEnv = {}) {
+  const file = join(folder, "config.toml");
+  await writeFile(file, toml);
+  return readConfig({ file, env });
+}
+
+/** The problem's sentence without the folder. */
+async function problem(toml: string, env: NodeJS.ProcessEnv = {}): Promise<string> {
+  const error = await read(toml, env).then(
+    () => assert.fail("no problem was found"),
+    (error) => error,
+  );
+  assert.ok(error instanceof ConfigProblem, error.stack);
+  return error.message.replaceAll(`${folder}/`, "");
+}
+
+test("the example names every setting with its default, and nothing else", async () => {
+  const defaults = Object.entries(settings).map(([section, keys]) => [
+    section,
+    Object.fromEntries(Object.entries(keys).map(([key, one]) => [key, one.default])),
+  ]);
+  // Through JSON, since the parser's tables have no prototype.
+  const named = JSON.parse(JSON.stringify(parseToml(await readFile(example, "utf8"))));
+  assert.deepEqual(named, Object.fromEntries(defaults));
+  assert.deepEqual((await readConfig({ file: example, env: {} })).remarks, []);
+});
+
+test("the example explains every setting above it", async () => {
+  const lines = (await readFile(example, "utf8")).split("\n");
+  const unexplained = lines.filter((line, index) => /^[A-Z_]+ = /.test(line) && !/^#/.test(lines[index - 1] ?? ""));
+  assert.deepEqual(unexplained, []);
+});
+
+test("the example for the database's container names the three values that its image reads, and no password that everybody knows", async () => {
+  const text = await readFile("configs/postgres/postgres-example.env", "utf8");
+  const values = text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+  assert.deepEqual(values, [
+    `POSTGRES_DB=${settings.POSTGRES.DATABASE_NAME.default}`,
+    `POSTGRES_USER=${settings.POSTGRES.USER.default}`,
+    "POSTGRES_PASSWORD=",
+  ]);
+});
+
+test("without a file every setting has its default", async () => {
+  const config = await read("");
+  assert.equal(config.SERVER.PORT, 8000);
+  assert.equal(config.HMAC.TIMESTAMP_DEVIATION, 300);
+  assert.equal(config.STEAM.CALLS_PER_DAY, 90_000);
+});
+
+test("the environment wins over the file, the file over the default; an empty variable is none", async () => {
+  const toml = '[SERVER]\nPORT = 1\nHOST = "127.0.0.1"\n[STEAM]\nKEY = "from-file"';
+  const config = await read(toml, { PLAYTIME_SERVER_PORT: "2", PLAYTIME_STEAM_KEY: "", PLAYTIME_HMAC_ENABLE: "false" });
+  assert.deepEqual(
+    [config.SERVER.PORT, config.SERVER.HOST, config.STEAM.KEY, config.HMAC.ENABLE],
+    [2, "127.0.0.1", "from-file", false],
+  );
+});
+
+test("DATABASE_URL is taken as it is, and must be a Postgres address", async () => {
+  assert.equal((await read("", { DATABASE_URL: "postgres://a,b/c" })).databaseUrl, "postgres://a,b/c");
+  const words = await problem("", { DATABASE_URL: "mysql://user:hunter2@host" });
+  assert.match(words, /DATABASE_URL: expected an address beginning with postgres:/);
+  assert.ok(!words.includes("hunter2"));
+});
+
+test("PLAYTIME_CONFIG names another file, --config beats it, and a named file must exist", async () => {
+  await writeFile(join(folder, "a.toml"), "[SERVER]\nPORT = 11");
+  await writeFile(join(folder, "b.toml"), "[SERVER]\nPORT = 12");
+  const env = { PLAYTIME_CONFIG: join(folder, "a.toml") };
+  assert.equal((await readConfig({ env })).SERVER.PORT, 11);
+  assert.equal((await readConfig({ file: join(folder, "b.toml"), env })).SERVER.PORT, 12);
+  await assert.rejects(
+    readConfig({ file: join(folder, "missing.toml"), env }),
+    /missing\.toml: the config file cannot be read: it does not exist\./,
+  );
+});
+
+test("a file that this user may not read is said to be so", {
+  skip: process.getuid?.() === 0 && "root may read everything",
+}, async () => {
+  const file = join(folder, "closed.toml");
+  await writeFile(file, "");
+  await chmod(file, 0);
+  await assert.rejects(
+    readConfig({ file, env: {} }),
+    /closed\.toml: the config file cannot be read: this user may not read it\./,
+  );
+});
+
+test("a wrong value names file, line, key, what was found and what was expected", async () => {
+  assert.equal(
+    await problem('[SERVER]\nHOST = ""\nPORT = "eighty"\n'),
+    'config.toml, line 3, [SERVER] PORT: expected a whole number from 0 to 65535, found "eighty".',
+  );
+  assert.equal(
+    await problem("\n[HMAC]\nTIMESTAMP_DEVIATION = 0"),
+    "config.toml, line 3, [HMAC] TIMESTAMP_DEVIATION: expected a whole number from 1 to 3600, found 0.",
+  );
+  assert.equal(
+    await problem("HMAC.ENABLE = 'perhaps'"),
+    'config.toml, line 1, [HMAC] ENABLE: expected true or false, found "perhaps".',
+  );
+  assert.equal(
+    await problem("STEAM = { TIMEOUT = 4,\n DEADLINE = [1] }".replace("\n", "")),
+    "config.toml, line 1, [STEAM] DEADLINE: expected a whole number from 1 to 60, found [1].",
+  );
+  assert.equal(
+    await problem('[LOG]\n# loud\nLEVEL = "LOUD"'),
+    'config.toml, line 3, [LOG] LEVEL: expected one of debug, info, warn, error, found "LOUD".',
+  );
+  assert.equal(
+    await problem("", { PLAYTIME_SERVER_PORT: "x" }),
+    'the environment variable PLAYTIME_SERVER_PORT: expected a whole number from 0 to 65535, found "x".',
+  );
+  assert.match(
+    await problem('[STEAM]\nAPI_URL = "api.steampowered.com"'),
+    /line 2, \[STEAM\] API_URL: expected an address beginning with https:\/\//,
+  );
+});
+
+test("a secret that is wrong is not shown", async () => {
+  const words = await problem("[POSTGRES]\nPASSWORD = 12345678");
+  assert.equal(
+    words,
+    "config.toml, line 2, [POSTGRES] PASSWORD: expected text, found another value (not shown, it is a secret).",
+  );
+  assert.ok(!(await problem('[STEAM]\nKEY = "two words"')).includes("two words"));
+});
+
+test("an unknown key or section stops the start, with what there is", async () => {
+  assert.equal(
+    await problem("[SERVER]\n\nPROT = 80"),
+    "config.toml, line 3, [SERVER] PROT: there is no such setting; expected one of HOST, PORT, DATA_DIR.",
+  );
+  assert.match(
+    await problem("[SEVRER]\nPORT = 80"),
+    /^config\.toml, line 1, \[SEVRER\]: there is no such section; expected one of SERVER, HMAC/,
+  );
+  assert.match(await problem("PORT = 80"), /^config\.toml, line 1, \[PORT\]: there is no such section/);
+  assert.match(
+    await problem("SERVER = 80"),
+    /^config\.toml, line 1, \[SERVER\]: expected a section \[SERVER\], found 80\./,
+  );
+  assert.match(await problem("[__proto__]\nx = 1"), /there is no such section/);
+});
+
+test("what is not TOML is said with line and column, without the line itself", async () => {
+  const words = await problem("[POSTGRES]\nPASSWORD = hunter2-hunter2\n");
+  assert.match(words, /^config\.toml, line 2, column \d+: this is not TOML: /);
+  assert.ok(!words.includes("hunter2"));
+  assert.match(await problem("[A]\n[A]\n"), /^config\.toml, line 2, column \d+: this is not TOML/);
+});
+
+test("a variable that looks like ours but is none is mentioned", async () => {
+  assert.deepEqual((await read("", { PLAYTIME_STEAM_KYE: "x", OTHER: "y" })).remarks, [
+    "The environment variable PLAYTIME_STEAM_KYE is no setting of ours and does nothing.",
+  ]);
+});
+
+test("the original service's file works unchanged", async () => {
+  const config = await read(`
+[DJANGO]
+SECRET_KEY = "django-secret"
+DEBUG = false
+ALLOWED_HOSTS = ["*"]
+LANGUAGE_CODE = "ru-RU"
+[HMAC]
+ENABLE = true
+TIMESTAMP_DEVIATION = 10
+[POSTGRES]
+DATABASE_NAME = "playtime"
+USER = "admin"
+PASSWORD = "x"
+HOST = "db"
+PORT = "5432"
+CONN_MAX_AGE = 60
+CONN_HEALTH_CHECKS = true
+[STEAM]
+KEY = " 0123456789ABCDEF "
+TIMEOUT = 5
+`);
+  assert.deepEqual(
+    [
+      config.POSTGRES.HOST,
+      config.POSTGRES.PORT,
+      config.HMAC.TIMESTAMP_DEVIATION,
+      config.STEAM.KEY,
+      config.STEAM.TIMEOUT,
+      config.DJANGO.LANGUAGE_CODE,
+    ],
+    ["db", 5432, 10, "0123456789ABCDEF", 5, "ru-RU"],
+  );
+  assert.deepEqual(config.remarks, [
+    "[DJANGO] SECRET_KEY, DEBUG, ALLOWED_HOSTS: of the Django service, without effect here.",
+  ]);
+});
