@@ -20,6 +20,7 @@ const finishMs = 10_000;
  * anything else a 500 that is logged with its stack.
  */
 export async function serve({ route, host, port, log }: ServeOptions): Promise<Server> {
+  let isStopping = false;
   const server = createServer(
     {
       maxHeaderSize: headerBytes,
@@ -35,10 +36,10 @@ export async function serve({ route, host, port, log }: ServeOptions): Promise<S
     const call = callOf(request);
     try {
       const handler = route(call);
-      send(request, response, await handler(call));
+      send(request, response, await handler(call), isStopping);
     } catch (error) {
       if (response.headersSent || response.destroyed) return;
-      send(request, response, refuse(error, call, log));
+      send(request, response, refuse(error, call, log), isStopping);
     }
   }
 
@@ -51,6 +52,7 @@ export async function serve({ route, host, port, log }: ServeOptions): Promise<S
   return {
     port: (server.address() as AddressInfo).port,
     stop: async () => {
+      isStopping = true;
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeIdleConnections();
       // An answer under way closes its connection when it is sent; a client that never finishes is cut off.
@@ -100,17 +102,23 @@ function readBody(request: IncomingMessage): Promise<Buffer> {
   });
 }
 
-function send(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
+function send(request: IncomingMessage, response: ServerResponse, answer: Answer, isStopping: boolean): void {
   const body = request.method === "HEAD" ? "" : (answer.body ?? "");
+  const isEndless = !request.complete && hasLargeBody(request);
   response.writeHead(answer.status, {
     ...(answer.body === undefined ? {} : { "content-type": "application/json; charset=utf-8" }),
     "content-length": Buffer.byteLength(answer.body ?? ""),
     ...answer.headers,
-    ...(request.complete ? {} : { connection: "close" }),
+    ...(isEndless || isStopping ? { connection: "close" } : {}),
   });
-  if (request.complete) return void response.end(body);
+  if (!isEndless) return void response.end(body);
   response.write(body);
   drain(request, () => response.end());
+}
+
+/** What Node would read to its end after the answer, to keep the connection: only small bodies are worth it. */
+function hasLargeBody({ headers }: IncomingMessage): boolean {
+  return "transfer-encoding" in headers || Number(headers["content-length"] ?? 0) > bodyBytes;
 }
 
 /**
