@@ -51,7 +51,15 @@ async function testFiles(): Promise<string[]> {
 }
 
 function runFiles(files: string[]): Promise<number> {
-  const args = ["--import", "tsx", "--test", "--test-reporter=spec", "--test-concurrency=4", ...files];
+  const args = [
+    "--import",
+    "tsx",
+    "--test",
+    "--test-reporter=spec",
+    "--test-concurrency=4",
+    "--test-timeout=120000",
+    ...files,
+  ];
   const child = spawn(process.execPath, args, { stdio: "inherit" });
   return new Promise((resolve) => child.on("exit", (code) => resolve(code ?? 1)));
 }

@@ -59,3 +59,13 @@ export async function onServer<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
     await client.end();
   }
 }
+
+/** The settings, as environment variables, that make a process use this database. */
+export function environmentOf({ address }: Pick<TestDatabase, "address">): Record<string, string> {
+  if ("url" in address) return { DATABASE_URL: address.url };
+  return {
+    PLAYTIME_POSTGRES_HOST: address.host,
+    PLAYTIME_POSTGRES_DATABASE_NAME: address.database,
+    PLAYTIME_POSTGRES_USER: address.user,
+  };
+}

@@ -1,0 +1,110 @@
+import { parseArgs } from "node:util";
+import { ConfigProblem, readConfig } from "../config.ts";
+import { type Opened, openDatabase } from "../database/open.ts";
+import { DatabaseProblem } from "../database/problem.ts";
+import { Refusal } from "../http/refusal.ts";
+import { createLog } from "../log.ts";
+import { Malformed } from "../parse.ts";
+import { version } from "../version.ts";
+import { type Command, CommandProblem, type Context, stringOption, UsageProblem } from "./command.ts";
+import { connectionCommands } from "./connections.ts";
+import { playerCommands } from "./players.ts";
+import { tryCommands } from "./try.ts";
+
+const commands: Record<string, Command> = { ...connectionCommands, ...playerCommands, ...tryCommands };
+
+/** Where a command reads and writes. */
+export type Io = Pick<Context, "print" | "warn" | "ask" | "readInput"> & { env: NodeJS.ProcessEnv };
+
+/** One of the operator's commands. Returns the exit code: 0 done, 1 not possible, 2 a wrong call. */
+export async function runCli(args: string[], io: Io): Promise<number> {
+  const [name, rest] = commandIn(args);
+  const command = commands[name];
+  if (!command) return withoutCommand(args, io);
+  if (rest.includes("--help")) {
+    io.print(helpOf(name, command));
+    return 0;
+  }
+  let opened: Promise<Opened> | undefined;
+  try {
+    const { values: options, positionals } = parseArgs({
+      args: rest,
+      allowPositionals: true,
+      options: {
+        ...command.options,
+        config: { type: "string" },
+        ...(command.printsData ? { json: { type: "boolean" } } : {}),
+      },
+    });
+    checkCount(command, positionals);
+    const config = await readConfig({ file: stringOption(options, "config"), env: io.env });
+    const log = createLog({ level: "warn", readable: true, write: (line) => io.warn(line.trimEnd()) });
+    const open = async () => {
+      opened ??= openDatabase(config, log, { besideService: true });
+      return (await opened).database;
+    };
+    await command.run({ ...io, positionals, options, config, open });
+    return 0;
+  } catch (error) {
+    return failed(error, `Usage: ${usageOf(name, command)}`, io);
+  } finally {
+    await (await opened?.catch(() => undefined))?.close();
+  }
+}
+
+/** The longest command that the words begin with, and the words behind it. */
+function commandIn(args: string[]): [name: string, rest: string[]] {
+  const two = args.slice(0, 2).join(" ");
+  return Object.hasOwn(commands, two) ? [two, args.slice(2)] : [args[0] ?? "", args.slice(1)];
+}
+
+function withoutCommand(args: string[], { print, warn }: Io): number {
+  const [group = ""] = args;
+  if (group === "--version") {
+    print(version);
+    return 0;
+  }
+  const inGroup = Object.entries(commands).filter(([name]) => name.startsWith(`${group} `));
+  const lines = (inGroup.length > 0 ? inGroup : Object.entries(commands)).map(([name, command]) =>
+    lineOf(name, command),
+  );
+  const usage = "Usage: npm run cli -- <command> [--config FILE]";
+  const help = [usage, "", ...lines, "", "Help for one: npm run cli -- <command> --help"].join("\n");
+  if (args.length === 0 || args.includes("--help") || group === "help") {
+    print(help);
+    return 0;
+  }
+  warn(`There is no command "${args.slice(0, 2).join(" ")}".\n\n${help}`);
+  return 2;
+}
+
+const lineOf = (name: string, { args, summary }: Command) => `  ${`${name} ${args}`.padEnd(48)} ${summary}`;
+const usageOf = (name: string, { args, options = {} }: Command) =>
+  `npm run cli -- ${name}${args && ` ${args}`}${Object.keys(options).length > 0 ? " [options]" : ""}`;
+
+function helpOf(name: string, command: Command): string {
+  const details = [
+    ...(command.details ?? []),
+    ...(command.printsData ? ["--json          print JSON"] : []),
+    "--config FILE   another config file",
+  ];
+  return [`${usageOf(name, command)}: ${command.summary}`, "", ...details.map((line) => `  ${line}`)].join("\n");
+}
+
+function checkCount({ args }: Command, positionals: string[]): void {
+  const expected = args === "" ? 0 : args.split(" ").length;
+  if (positionals.length !== expected)
+    throw new UsageProblem(
+      `Expected ${expected === 0 ? "no arguments" : args}, found ${positionals.length === 0 ? "none" : positionals.join(" ")}.`,
+    );
+}
+
+function failed(error: unknown, usage: string, { warn }: Io): number {
+  if (!(error instanceof Error)) throw error;
+  const isParseArgs = "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS");
+  const isWrongCall = isParseArgs || error instanceof UsageProblem || error instanceof Malformed;
+  const isExpected = [CommandProblem, ConfigProblem, DatabaseProblem, Refusal].some((kind) => error instanceof kind);
+  const words = isWrongCall ? `${error.message}\n${usage}` : isExpected ? error.message : error.stack;
+  warn(String(words));
+  return isWrongCall ? 2 : 1;
+}
