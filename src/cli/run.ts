@@ -11,7 +11,7 @@ import { connectionCommands } from "./connections.ts";
 import { playerCommands } from "./players.ts";
 import { tryCommands } from "./try.ts";
 
-const commands: Record<string, Command> = { ...connectionCommands, ...playerCommands, ...tryCommands };
+export const commands: Record<string, Command> = { ...connectionCommands, ...playerCommands, ...tryCommands };
 
 /** Where a command reads and writes. */
 export type Io = Pick<Context, "print" | "warn" | "ask" | "readInput"> & { env: NodeJS.ProcessEnv };
