@@ -98,16 +98,20 @@ export function playtimesIn(database: Pick<Database, "run">) {
     return () => {};
   }
 
+  // The limit inside makes each pair a look-up in the primary key, however many they are: a join of many pairs may be
+  // planned as a scan of the whole table.
   async function find(questions: Asked[]) {
     const pairs = questions.flatMap(({ steamIds, gameId }) => steamIds.map((steamId) => ({ steamId, gameId })));
     const rows = await database.run(
       (sql) => sql<Playtime[]>`
-        select steam_id::text as "steamId", game_id as "gameId", steam_seconds as "steamSeconds", steam_status as "steamStatus",
-          steam_checked_at as "steamCheckedAt", bm_seconds as "bmSeconds", bm_signed_at as "bmSignedAt",
-          created_at as "createdAt", updated_at as "updatedAt"
+        select steam_id::text as "steamId", game_id as "gameId", found.*
         from unnest(${list(pairs, (pair) => pair.steamId)}::bigint[], ${list(pairs, (pair) => pair.gameId)}::int[])
           as asked (steam_id, game_id)
-        join playtimes using (steam_id, game_id)`,
+        cross join lateral (
+          select steam_seconds as "steamSeconds", steam_status as "steamStatus", steam_checked_at as "steamCheckedAt",
+            bm_seconds as "bmSeconds", bm_signed_at as "bmSignedAt", created_at as "createdAt", updated_at as "updatedAt"
+          from playtimes where steam_id = asked.steam_id and game_id = asked.game_id limit 1
+        ) as found`,
     );
     const found = new Map(rows.map((row) => [keyOf(row), row]));
     return ({ steamIds, gameId }: Asked) =>
