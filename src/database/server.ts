@@ -44,7 +44,7 @@ async function supervise(server: Guarded, options: ServerOptions, stopping: Abor
       return onGone();
     }
     log.warn("The database died and is started again", { reason });
-    await sleep((failures.length - 1) * 500, undefined, { signal: stopping }).catch(() => {});
+    await sleep(25 * 4 ** (failures.length - 1), undefined, { signal: stopping }).catch(() => {});
     try {
       server = await launch(options, stopping);
       reason = "";

@@ -81,7 +81,7 @@ export async function ask<T>(socketDir: string, queries: (sql: postgres.Sql) => 
   try {
     return await queries(sql);
   } finally {
-    await sql.end({ timeout: 1 });
+    await sql.end({ timeout: 0 });
   }
 }
 
@@ -96,28 +96,33 @@ export function client(socketDir: string): postgres.Sql {
   });
 }
 
-/** Whether it answers, asked again and again for 10 seconds. */
+/** Whether it answers, asked again and again. */
 export async function answersAgain(socketDir: string): Promise<boolean> {
   return eventually(() => ask(socketDir, async (sql) => (await sql`select 1 as one`).length === 1).catch(() => false));
 }
 
+/** Asked for a minute at most: a busy machine may be slow, and none of this is a test of speed. */
 export async function eventually(condition: () => boolean | Promise<boolean>): Promise<boolean> {
-  for (const giveUpAt = Date.now() + 10_000; Date.now() < giveUpAt; await sleep(50)) {
+  for (const giveUpAt = Date.now() + 60_000; Date.now() < giveUpAt; await sleep(50)) {
     if (await condition()) return true;
   }
   return false;
 }
 
-/** The living processes of the database in a folder, by what they are. */
-export async function processes(folder: string): Promise<{ pid: number; group: number; user: number; kind: string }[]> {
-  const { stdout } = await run("ps", ["-A", "-ww", "-o", "pid=,pgid=,uid=,args="], { maxBuffer: 8e6 });
-  return stdout.split("\n").flatMap((line) => {
-    const [, pid, group, user, args = ""] = /^ *(\d+) +(\d+) +(\d+) (.*)/.exec(line) ?? [];
+/** The living processes of the database in a folder that have it in their command line: a guard and a server. */
+export async function processes(folder: string): Promise<Process[]> {
+  const { stdout } = await run("ps", ["-A", "-ww", "-o", "pid=,ppid=,pgid=,uid=,args="], { maxBuffer: 8e6 });
+  const found = stdout.split("\n").flatMap((line) => {
+    const [, pid, parent, group, user, args = ""] = /^ *(\d+) +(\d+) +(\d+) +(\d+) (.*)/.exec(line) ?? [];
     if (!args.includes(`${folder}/`)) return [];
     const kind = args.startsWith("/bin/sh -c") ? "guard" : /^\S*\/postgres -D/.test(args) ? "postgres" : "other";
-    return [{ pid: Number(pid), group: Number(group), user: Number(user), kind }];
+    return [{ pid: Number(pid), parent: Number(parent), group: Number(group), user: Number(user), kind }];
   });
+  // A process of the server looks like the server itself in its first moment.
+  return found.filter(({ parent }) => !found.some(({ pid, kind }) => pid === parent && kind === "postgres"));
 }
+
+type Process = { pid: number; parent: number; group: number; user: number; kind: string };
 
 export async function pidOf(folder: string, kind: "guard" | "postgres"): Promise<number> {
   const found = (await processes(folder)).filter((one) => one.kind === kind);

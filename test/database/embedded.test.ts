@@ -34,10 +34,22 @@ import {
 const needsRoot = isRoot ? false : "needs root";
 const needsUser = isRoot ? "needs an ordinary user" : false;
 const needsPackage = hasPackage ? false : "needs the npm package with Postgres";
-const concurrency = { concurrency: 3 };
 
-describe("the embedded database", concurrency, () => {
-  describe("a start", concurrency, () => {
+// Two groups at a time: some of their tests mostly wait.
+describe("the embedded database", { concurrency: 2 }, () => {
+  describe("a start", () => {
+    test("by two copies at once on an empty folder makes one database, and refuses one copy", async (t) => {
+      const dataDir = await dataFolder(t, { isEmpty: true });
+      const copies = [host(t, { dataDir }), host(t, { dataDir })];
+      const isReady = await eventually(() => copies.some(({ facts }) => facts.some((fact) => fact.ready)));
+      assert.ok(isReady, JSON.stringify(copies.map(({ facts }) => facts)));
+      await Promise.race(copies.map(({ ended }) => ended));
+      const refused = copies.flatMap(({ facts }) => facts.flatMap((fact) => fact.problem ?? []));
+      assert.equal(refused.length, 1);
+      assert.match(refused[0] ?? "", /Another copy of the service already uses the database in .*\/data\/pg/);
+      assert.ok(await answersAgain(join(dataDir, "pg.socket")));
+    });
+
     test("makes a database in an empty folder, with checksums and lean settings, and only on a socket", async (t) => {
       const dataDir = await dataFolder(t, { isEmpty: true });
       const { socketDir, version } = await start(t, { dataDir });
@@ -66,7 +78,7 @@ describe("the embedded database", concurrency, () => {
       const idle = client(first.socketDir);
       await idle`select 1`;
       await first.stop();
-      await idle.end({ timeout: 1 });
+      await idle.end({ timeout: 0 });
       const second = await startEmbedded({ dataDir, settings: quick, log });
       assert.equal((await ask(second.socketDir, (sql) => sql`select seven from kept`))[0]?.["seven"], 7);
       await second.stop();
@@ -99,17 +111,6 @@ describe("the embedded database", concurrency, () => {
         (await readdir(dataDir)).filter((name) => name.startsWith("pg.init")),
         [],
       );
-    });
-
-    test("by two copies at once on an empty folder makes one database, and refuses one copy", async (t) => {
-      const dataDir = await dataFolder(t, { isEmpty: true });
-      const copies = [host(t, { dataDir }), host(t, { dataDir })];
-      assert.ok(await eventually(() => copies.some(({ facts }) => facts.some((fact) => fact.ready))));
-      await Promise.race(copies.map(({ ended }) => ended).concat(sleep(18_000, [])));
-      const refused = copies.flatMap(({ facts }) => facts.flatMap((fact) => fact.problem ?? []));
-      assert.equal(refused.length, 1);
-      assert.match(refused[0] ?? "", /Another copy of the service already uses the database in .*\/data\/pg/);
-      assert.ok(await answersAgain(join(dataDir, "pg.socket")));
     });
 
     test("waits for a copy that is just ending", async (t) => {
@@ -154,7 +155,7 @@ describe("the embedded database", concurrency, () => {
     });
   });
 
-  describe("a start that cannot succeed says why, and leaves nothing running", concurrency, () => {
+  describe("a start that cannot succeed says why, and leaves nothing running", () => {
     test("when the data folder cannot be made", async (t) => {
       const file = join(await scratch(t), "file");
       await writeFile(file, "");
@@ -218,7 +219,7 @@ describe("the embedded database", concurrency, () => {
     });
   });
 
-  describe("the database never outlives us", concurrency, () => {
+  describe("the database never outlives us", () => {
     test("when we are killed, and what it had confirmed is there at the next start", async (t) => {
       const dataDir = await dataFolder(t);
       const victim = host(t, { dataDir, settings: {} });
@@ -257,7 +258,7 @@ describe("the embedded database", concurrency, () => {
       assert.equal(await says("stopped"), true);
       const stoppedAt = Date.now();
       assert.deepEqual(await ended, [0, null]);
-      assert.ok(Date.now() - stoppedAt < 500, `${Date.now() - stoppedAt} ms`);
+      assert.ok(Date.now() - stoppedAt < 3000, `${Date.now() - stoppedAt} ms`);
       assert.deepEqual(await processes(dataDir), []);
     });
 
@@ -274,7 +275,7 @@ describe("the embedded database", concurrency, () => {
     });
   });
 
-  describe("the database is started again", concurrency, () => {
+  describe("the database is started again", () => {
     test("when it is killed", async (t) => {
       const dataDir = await dataFolder(t);
       const { said, log } = keptLog();
@@ -355,7 +356,7 @@ describe("the embedded database", concurrency, () => {
       const { socketDir } = await start(t, { dataDir, log, settings: { ...quick, max_connections: "4" } });
       const clients = Array.from({ length: 5 }, () => client(socketDir));
       await Promise.allSettled(clients.map((sql) => sql`select 1`));
-      await Promise.all(clients.map((sql) => sql.end({ timeout: 1 })));
+      await Promise.all(clients.map((sql) => sql.end({ timeout: 0 })));
       assert.match(
         said.join(""),
         /WARN {2}The database reports a problem {2}line="FATAL: {2}sorry, too many clients already"/,
@@ -363,7 +364,7 @@ describe("the embedded database", concurrency, () => {
     });
   });
 
-  describe("the programs of Postgres", concurrency, () => {
+  describe("the programs of Postgres", () => {
     test("are taken from the npm package where it is, when it is complete", { skip: needsPackage }, async (t) => {
       const project = await withPackage(t, { hasLinks: true });
       const dataDir = await dataFolder(t);
@@ -415,7 +416,7 @@ describe("the embedded database", concurrency, () => {
     });
   });
 
-  describe("nobody else", concurrency, () => {
+  describe("nobody else", () => {
     test("may open the folder or the socket", async (t) => {
       const dataDir = await dataFolder(t);
       const { socketDir } = await start(t, { dataDir });
@@ -448,7 +449,7 @@ describe("the embedded database", concurrency, () => {
     });
   });
 
-  describe("started by root", concurrency, () => {
+  describe("started by root", () => {
     test("the database runs as playtime, postgres or nobody, whichever there is first", () => {
       const passwd = [
         "root:x:0:0::/root:/bin/sh",
