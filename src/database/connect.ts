@@ -20,7 +20,7 @@ export type Database = {
 };
 
 const limitMs = 2_000;
-const pauseMs = 100;
+const pauseMs = 50;
 const connections = 5;
 
 export type Address = { url: string } | ServerAddress;
@@ -35,7 +35,8 @@ export type ServerAddress = {
 };
 
 export function connect(address: Address, log: Log): Database {
-  let client = createClient(address);
+  let client = newClient();
+  let closing = false;
   let awayReason = "";
   let lastAnswer: { at: number; answers: Promise<boolean> } | undefined;
 
@@ -51,19 +52,30 @@ export function connect(address: Address, log: Log): Database {
       } catch (error) {
         const reason = awayBecause(error);
         if (!reason) throw error;
-        if (reason !== awayReason) log.warn("the database fails", { reason });
-        awayReason = reason;
-        // A server that hangs may never answer on this connection again: the next statement gets new ones.
-        if (error instanceof TimedOut && client === used) replaceClient();
+        if (used === client && reason !== awayReason) log.warn("the database fails", { reason });
+        if (used === client) awayReason = reason;
+        replace(used);
         if (!isConnectionTrouble(error) || performance.now() + pauseMs >= untilMs) throw new Refusal("database-away");
         await sleep(pauseMs);
       }
     }
   }
 
-  function replaceClient(): void {
-    client.end({ timeout: 0 }).catch(() => {});
-    client = createClient(address);
+  function newClient(): Sql {
+    const made: Sql = createClient(address, connections, () => replace(made));
+    return made;
+  }
+
+  /**
+   * After any trouble the next statement gets new connections. The old ones may hang, or lead to a server that has become
+   * a read-only one; and postgres.js (3.4.9) reports a statement that began between the error of a socket and its close
+   * as done, as soon as that connection is made again: it never is.
+   */
+  function replace(old: Sql): void {
+    if (closing || old !== client) return;
+    client = newClient();
+    Object.assign(old.options, { socket: refuseSocket });
+    old.end({ timeout: 0 }).catch(() => {});
   }
 
   return {
@@ -81,12 +93,15 @@ export function connect(address: Address, log: Log): Database {
       }
       return lastAnswer.answers;
     },
-    close: () => client.end({ timeout: 2 }),
+    close: () => {
+      closing = true;
+      return client.end({ timeout: 2 });
+    },
   };
 }
 
 /** A postgres.js client whose every option is said here, so that PG… variables of the environment do not matter. */
-export function createClient(address: Address, max = connections): Sql {
+export function createClient(address: Address, max = connections, onclose = () => {}): Sql {
   const options = {
     max,
     connect_timeout: 5,
@@ -96,6 +111,7 @@ export function createClient(address: Address, max = connections): Sql {
     // Its own grows to 20 s; ours must not delay the return by more than a blink.
     backoff: (retries: number) => Math.min(0.05 * 2 ** retries, 0.5),
     onnotice: () => {},
+    onclose,
     connection: { application_name: "playtime-service" },
   };
   if ("url" in address) return postgres(address.url, options);
@@ -105,6 +121,10 @@ export function createClient(address: Address, max = connections): Sql {
 
 function tls(sslmode: string): "require" | "prefer" | "verify-full" | false {
   return sslmode === "require" || sslmode === "prefer" || sslmode === "verify-full" ? sslmode : false;
+}
+
+function refuseSocket(): never {
+  throw Object.assign(new Error("These connections were given up"), { code: "CONNECTION_DESTROYED" });
 }
 
 class TimedOut extends Error {}
