@@ -6,20 +6,23 @@ import type { Log } from "../log.ts";
 export type Sql = postgres.Sql;
 
 /**
- * A database that may go away and come back. `run` retries what is worth it for up to 2 s (so statements must bear
- * being run twice) and then throws the Refusal "database-away"; an error that is the statement's own fault is thrown
- * as it is.
+ * A database that may go away and come back. `run` retries what is worth it (so statements must bear being run twice) and
+ * throws the Refusal "database-away" before 2 s are over, counted from `sinceMs` (performance.now; default: now), when
+ * whoever has waited longest began to wait; an error that is the statement's own fault is thrown as it is.
  */
 export type Database = {
-  run: <T>(statement: (sql: Sql) => Promise<T>) => Promise<T>;
+  run: <T>(statement: (sql: Sql) => Promise<T>, sinceMs?: number) => Promise<T>;
   /** Without limit and retries, for the CLI and the schema. */
   readonly sql: Sql;
-  /** Whether it answers; asked at most once a second. */
+  /** Whether it answers and can be written; asked at most once a second. */
   answers: () => Promise<boolean>;
   close: () => Promise<void>;
 };
 
-const limitMs = 2_000;
+/** What is left of 2 s is for the answer to be sent. */
+const limitMs = 1_600;
+/** A full disk is seen only by who writes: for so long after that, the database does not count as working. */
+const refusedMs = 2_000;
 const pauseMs = 50;
 const connections = 5;
 
@@ -38,16 +41,20 @@ export function connect(address: Address, log: Log): Database {
   let client = newClient();
   let closing = false;
   let awayReason = "";
+  let refusedAtMs = Number.NEGATIVE_INFINITY;
   let lastAnswer: { at: number; answers: Promise<boolean> } | undefined;
 
-  async function run<T>(statement: (sql: Sql) => Promise<T>): Promise<T> {
-    const untilMs = performance.now() + limitMs;
+  async function run<T>(statement: (sql: Sql) => Promise<T>, sinceMs = performance.now()): Promise<T> {
+    const untilMs = sinceMs + limitMs;
+    if (performance.now() >= untilMs) throw new Refusal("database-away");
     for (;;) {
       const used = client;
       try {
         const result = await inTime(statement(used), untilMs - performance.now());
-        if (awayReason) log.info("the database works again");
-        awayReason = "";
+        if (awayReason && !refusedLately()) {
+          log.info("the database works again");
+          awayReason = "";
+        }
         return result;
       } catch (error) {
         const reason = awayBecause(error);
@@ -55,9 +62,21 @@ export function connect(address: Address, log: Log): Database {
         if (used === client && reason !== awayReason) log.warn("the database fails", { reason });
         if (used === client) awayReason = reason;
         replace(used);
+        if (error instanceof postgres.PostgresError && !isConnectionTrouble(error)) refusedAtMs = performance.now();
         if (!isConnectionTrouble(error) || performance.now() + pauseMs >= untilMs) throw new Refusal("database-away");
         await sleep(pauseMs);
       }
+    }
+  }
+
+  const refusedLately = () => performance.now() - refusedAtMs < refusedMs;
+
+  async function isWritable(): Promise<boolean> {
+    try {
+      const rows = await run((sql) => sql`select 1 where current_setting('transaction_read_only') = 'off'`);
+      return rows.length === 1;
+    } catch {
+      return false;
     }
   }
 
@@ -85,11 +104,7 @@ export function connect(address: Address, log: Log): Database {
     },
     answers: () => {
       if (!lastAnswer || performance.now() - lastAnswer.at >= 1_000) {
-        const answers = run((sql) => sql`select 1`).then(
-          () => true,
-          () => false,
-        );
-        lastAnswer = { at: performance.now(), answers };
+        lastAnswer = { at: performance.now(), answers: isWritable().then((is) => is && !refusedLately()) };
       }
       return lastAnswer.answers;
     },

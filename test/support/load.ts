@@ -58,7 +58,8 @@ export type Ledger = ReturnType<typeof createLedger>;
 const isNewer = (a: Sent, b: Sent) => a.signedMs > b.signedMs || (a.signedMs === b.signedMs && a.seconds > b.seconds);
 const gameId = 393380;
 
-export type Outcome = { status: number; ms: number; atMs: number; retryAfter: boolean };
+/** Status 0: refused, or cut before an answer when it `wasOpen`. */
+export type Outcome = { status: number; ms: number; atMs: number; retryAfter: boolean; wasOpen: boolean };
 
 /** Signed deliveries, one after the other on each of some connections, until `stop`. A connection that is cut is opened anew. */
 export function startLoad({ port, ledger, secret, path = "bm", workers = 32, pauseMs = 0 }: LoadOptions) {
@@ -72,19 +73,27 @@ export function startLoad({ port, ledger, secret, path = "bm", workers = 32, pau
     while (running) {
       const delivery = ledger.next();
       const startedMs = performance.now();
+      let wasOpen = false;
       try {
         caller ??= await open(port, sockets);
+        wasOpen = true;
         const { status, head } = await caller.ask(request(path, secret, delivery));
         if (status === 200) ledger.acknowledge(delivery);
         const atMs = performance.now();
-        outcomes.push({ status, ms: atMs - startedMs, atMs, retryAfter: /^retry-after:/im.test(head) });
+        outcomes.push({ status, ms: atMs - startedMs, atMs, retryAfter: /^retry-after:/im.test(head), wasOpen: true });
         if (/^connection: close/im.test(head)) {
           caller.close();
           caller = undefined;
         }
         if (pauseMs > 0) await sleep(pauseMs);
       } catch {
-        outcomes.push({ status: 0, ms: performance.now() - startedMs, atMs: performance.now(), retryAfter: false });
+        outcomes.push({
+          status: 0,
+          ms: performance.now() - startedMs,
+          atMs: performance.now(),
+          retryAfter: false,
+          wasOpen,
+        });
         caller?.close();
         caller = undefined;
         await sleep(20);
