@@ -4,6 +4,7 @@ import type { Log } from "../log.ts";
 import { Malformed } from "../parse.ts";
 import type { Answer, Call, Handler } from "./call.ts";
 import { Refusal } from "./refusal.ts";
+import { refusalLog } from "./refusal-log.ts";
 
 const bodyBytes = 64 * 1024;
 const headerBytes = 16 * 1024;
@@ -32,6 +33,8 @@ export async function serve({ route, host, port, log }: ServeOptions): Promise<S
     (request, response) => void handle(request, response),
   );
 
+  const say = refusalLog(log);
+
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const call = callOf(request);
     try {
@@ -39,7 +42,7 @@ export async function serve({ route, host, port, log }: ServeOptions): Promise<S
       send(request, response, await handler(call), isStopping);
     } catch (error) {
       if (response.headersSent || response.destroyed) return;
-      send(request, response, refuse(error, call, log), isStopping);
+      send(request, response, refuse(error, call, say), isStopping);
     }
   }
 
@@ -139,13 +142,13 @@ function drain(request: IncomingMessage, done: () => void): void {
   request.on("error", () => {});
 }
 
-function refuse(error: unknown, call: Call, log: Log): Answer {
+function refuse(error: unknown, call: Call, say: ReturnType<typeof refusalLog>): Answer {
   const refusal = refusalOf(error);
   const requestId = printable(call.headers["x-request-id"]);
   const fields = { ...call.facts, code: refusal.code, ...(requestId ? { requestId } : {}) };
-  if (refusal.code === "internal") log.error("a request failed", { ...fields, error, withStack: true });
-  else if (refusal.code === "not-found") log.debug("refused", { ...fields, method: call.method });
-  else log.warn("refused", { ...fields, detail: refusal.message });
+  if (refusal.code === "internal") say("error", "a request failed", { ...fields, error, withStack: true });
+  else if (refusal.code === "not-found") say("debug", "refused", { ...fields, method: call.method });
+  else say("warn", "refused", { ...fields, detail: refusal.message });
   return {
     status: refusal.status,
     headers: refusal.headers,
