@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, Server as NetServer } from "node:net";
 import type { Log } from "../log.ts";
 import { Malformed } from "../parse.ts";
 import type { Answer, Call, Handler } from "./call.ts";
@@ -14,6 +14,7 @@ const idleMs = 65_000;
 const checkMs = 2_000;
 const drainMs = 2_000;
 const drainBytes = 8 * 1024 * 1024;
+const graceMs = 200;
 const finishMs = 10_000;
 
 /**
@@ -56,11 +57,14 @@ export async function serve({ route, host, port, log }: ServeOptions): Promise<S
     port: (server.address() as AddressInfo).port,
     stop: async () => {
       isStopping = true;
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      server.closeIdleConnections();
+      // Not the HTTP server's own close, which cuts idle connections at once: a request may be on its way on one of them.
+      // It is still answered, and its connection closed.
+      const closed = new Promise<void>((resolve) => NetServer.prototype.close.call(server, () => resolve()));
+      const grace = setTimeout(() => server.closeIdleConnections(), graceMs);
       // An answer under way closes its connection when it is sent; a client that never finishes is cut off.
       const deadline = setTimeout(() => server.closeAllConnections(), finishMs);
       await closed;
+      clearTimeout(grace);
       clearTimeout(deadline);
     },
   };
