@@ -25,6 +25,7 @@ const limitMs = 1_600;
 const refusedMs = 2_000;
 const pauseMs = 50;
 const connections = 5;
+const connectSeconds = 3;
 
 export type Address = { url: string } | ServerAddress;
 export type ServerAddress = {
@@ -38,6 +39,8 @@ export type ServerAddress = {
 };
 
 export function connect(address: Address, log: Log): Database {
+  /** Connections that take their time, on a machine that is busy, must not be given up before they are made. */
+  let madeAtMs = 0;
   let client = newClient();
   let closing = false;
   let awayReason = "";
@@ -61,7 +64,7 @@ export function connect(address: Address, log: Log): Database {
         if (!reason) throw error;
         if (used === client && reason !== awayReason) log.warn("the database fails", { reason });
         if (used === client) awayReason = reason;
-        replace(used);
+        if (!(error instanceof TimedOut) || performance.now() - madeAtMs > connectSeconds * 1_000) replace(used);
         if (error instanceof postgres.PostgresError && !isConnectionTrouble(error)) refusedAtMs = performance.now();
         if (!isConnectionTrouble(error) || performance.now() + pauseMs >= untilMs) throw new Refusal("database-away");
         await sleep(pauseMs);
@@ -81,6 +84,7 @@ export function connect(address: Address, log: Log): Database {
   }
 
   function newClient(): Sql {
+    madeAtMs = performance.now();
     const made: Sql = createClient(address, connections, () => replace(made));
     return made;
   }
@@ -119,7 +123,7 @@ export function connect(address: Address, log: Log): Database {
 export function createClient(address: Address, max = connections, onclose = () => {}): Sql {
   const options = {
     max,
-    connect_timeout: 5,
+    connect_timeout: connectSeconds,
     idle_timeout: 0,
     // Array types are not needed: arrays go as text.
     fetch_types: false,
