@@ -6,7 +6,7 @@ const quietMs = 60_000;
  * A stranger must not be able to fill the log. The first of equal refusals is said at once; those that follow within a
  * minute are counted, and said as one line at its end (one by one only at the level debug).
  */
-export function refusalLog(log: Log): (level: Level, message: string, fields: Fields) => void {
+export function refusalLog(log: Log): SayRefusal {
   const counts = new Map<string, number>();
 
   return (level, message, fields) => {
@@ -28,3 +28,5 @@ export function refusalLog(log: Log): (level: Level, message: string, fields: Fi
     }, quietMs).unref();
   };
 }
+
+export type SayRefusal = (level: Level, message: string, fields: Fields) => void;

@@ -4,7 +4,7 @@ import type { Log } from "../log.ts";
 import { Malformed } from "../parse.ts";
 import type { Answer, Call, Handler } from "./call.ts";
 import { Refusal } from "./refusal.ts";
-import { refusalLog } from "./refusal-log.ts";
+import { refusalLog, type SayRefusal } from "./refusal-log.ts";
 
 const bodyBytes = 64 * 1024;
 const headerBytes = 16 * 1024;
@@ -43,7 +43,7 @@ export async function serve({ route, host, port, log }: ServeOptions): Promise<S
       send(request, response, await handler(call), isStopping);
     } catch (error) {
       if (response.headersSent || response.destroyed) return;
-      send(request, response, refuse(error, call, say), isStopping);
+      send(request, response, refuse(error, call, log, say), isStopping);
     }
   }
 
@@ -146,11 +146,11 @@ function drain(request: IncomingMessage, done: () => void): void {
   request.on("error", () => {});
 }
 
-function refuse(error: unknown, call: Call, say: ReturnType<typeof refusalLog>): Answer {
+function refuse(error: unknown, call: Call, log: Log, say: SayRefusal): Answer {
   const refusal = refusalOf(error);
   const requestId = printable(call.headers["x-request-id"]);
   const fields = { ...call.facts, code: refusal.code, ...(requestId ? { requestId } : {}) };
-  if (refusal.code === "internal") say("error", "a request failed", { ...fields, error, withStack: true });
+  if (refusal.code === "internal") log.error("a request failed", { ...fields, error, withStack: true });
   else if (refusal.code === "not-found") say("debug", "refused", { ...fields, method: call.method });
   else say("warn", "refused", { ...fields, detail: refusal.message });
   return {
