@@ -4,7 +4,8 @@ import { Refusal } from "./http/refusal.ts";
  * Calls that arrive while one is running share the next one. A lone caller waits for nothing, there is no timer,
  * and each caller hears only of its own item.
  *
- * `run` gets up to `batchItems` items and answers with what gives each its result. When it throws, the batch is halved
+ * `run` gets up to `batchItems` items, the time (performance.now) since which the first of them waits, and answers with
+ * what gives each its result. When it throws, the batch is halved
  * and run again until only the guilty items fail; an error that `concernsAll` (the database is away) fails all that
  * wait, at once. More than `waitingItems` waiting: Refusal "overloaded".
  */
@@ -25,7 +26,10 @@ export function coalesce<Item, Result>(options: CoalesceOptions<Item, Result>): 
 
   async function settle(batch: Waiting<Item, Result>[]): Promise<void> {
     try {
-      const resultOf = await run(batch.map(({ item }) => item));
+      const resultOf = await run(
+        batch.map(({ item }) => item),
+        batch[0]?.sinceMs ?? performance.now(),
+      );
       for (const { item, resolve } of batch) resolve(resultOf(item));
     } catch (error) {
       if (concernsAll(error)) return fail([...batch, ...waiting.splice(0)], error);
@@ -39,19 +43,24 @@ export function coalesce<Item, Result>(options: CoalesceOptions<Item, Result>): 
   return (item) =>
     new Promise<Result>((resolve, reject) => {
       if (waiting.length >= waitingItems) throw new Refusal("overloaded");
-      waiting.push({ item, resolve, reject });
+      waiting.push({ item, sinceMs: performance.now(), resolve, reject });
       if (!running) void runAll();
     });
 }
 
 export type CoalesceOptions<Item, Result> = {
-  run: (items: Item[]) => Promise<(item: Item) => Result>;
+  run: (items: Item[], sinceMs: number) => Promise<(item: Item) => Result>;
   batchItems: number;
   waitingItems: number;
   concernsAll: (error: unknown) => boolean;
 };
 
-type Waiting<Item, Result> = { item: Item; resolve: (result: Result) => void; reject: (error: unknown) => void };
+type Waiting<Item, Result> = {
+  item: Item;
+  sinceMs: number;
+  resolve: (result: Result) => void;
+  reject: (error: unknown) => void;
+};
 
 function fail(waiting: Waiting<unknown, never>[], error: unknown): void {
   for (const { reject } of waiting) reject(error);

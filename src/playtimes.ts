@@ -65,7 +65,7 @@ export function playtimesIn(database: Pick<Database, "run">) {
       }),
   };
 
-  async function saveBattlemetrics(times: BattlemetricsTime[]) {
+  async function saveBattlemetrics(times: BattlemetricsTime[], sinceMs: number) {
     const rows = newestOfEach(times, (a, b) => a.signedAt.getTime() - b.signedAt.getTime() || a.seconds - b.seconds);
     await database.run(
       (sql) => sql`
@@ -77,11 +77,12 @@ export function playtimesIn(database: Pick<Database, "run">) {
         do update set bm_seconds = excluded.bm_seconds, bm_signed_at = excluded.bm_signed_at, updated_at = now()
         where playtimes.bm_signed_at is null
            or (excluded.bm_signed_at, excluded.bm_seconds) > (playtimes.bm_signed_at, playtimes.bm_seconds)`,
+      sinceMs,
     );
     return () => {};
   }
 
-  async function saveSteam(times: SteamTime[]) {
+  async function saveSteam(times: SteamTime[], sinceMs: number) {
     const rows = newestOfEach(times, (a, b) => a.checkedAt.getTime() - b.checkedAt.getTime());
     await database.run(
       (sql) => sql`
@@ -94,13 +95,14 @@ export function playtimesIn(database: Pick<Database, "run">) {
         do update set steam_seconds = coalesce(excluded.steam_seconds, playtimes.steam_seconds),
           steam_status = excluded.steam_status, steam_checked_at = excluded.steam_checked_at, updated_at = now()
         where playtimes.steam_checked_at is null or excluded.steam_checked_at >= playtimes.steam_checked_at`,
+      sinceMs,
     );
     return () => {};
   }
 
   // The limit inside makes each pair a look-up in the primary key, however many they are: a join of many pairs may be
   // planned as a scan of the whole table.
-  async function find(questions: Asked[]) {
+  async function find(questions: Asked[], sinceMs: number) {
     const pairs = questions.flatMap(({ steamIds, gameId }) => steamIds.map((steamId) => ({ steamId, gameId })));
     const rows = await database.run(
       (sql) => sql<Playtime[]>`
@@ -112,6 +114,7 @@ export function playtimesIn(database: Pick<Database, "run">) {
             bm_seconds as "bmSeconds", bm_signed_at as "bmSignedAt", created_at as "createdAt", updated_at as "updatedAt"
           from playtimes where steam_id = asked.steam_id and game_id = asked.game_id limit 1
         ) as found`,
+      sinceMs,
     );
     const found = new Map(rows.map((row) => [keyOf(row), row]));
     return ({ steamIds, gameId }: Asked) =>

@@ -6,22 +6,26 @@ import type { Log } from "../log.ts";
 export type Sql = postgres.Sql;
 
 /**
- * A database that may go away and come back. `run` retries what is worth it for up to 2 s (so statements must bear
- * being run twice) and then throws the Refusal "database-away"; an error that is the statement's own fault is thrown
- * as it is.
+ * A database that may go away and come back. `run` retries what is worth it (so statements must bear being run twice) and
+ * throws the Refusal "database-away" before 2 s are over, counted from `sinceMs` (performance.now; default: now), when
+ * whoever has waited longest began to wait; an error that is the statement's own fault is thrown as it is.
  */
 export type Database = {
-  run: <T>(statement: (sql: Sql) => Promise<T>) => Promise<T>;
+  run: <T>(statement: (sql: Sql) => Promise<T>, sinceMs?: number) => Promise<T>;
   /** Without limit and retries, for the CLI and the schema. */
   readonly sql: Sql;
-  /** Whether it answers; asked at most once a second. */
+  /** Whether it answers and can be written; asked at most once a second. */
   answers: () => Promise<boolean>;
   close: () => Promise<void>;
 };
 
-const limitMs = 2_000;
-const pauseMs = 100;
+/** What is left of 2 s is for the answer to be sent. */
+const limitMs = 1_600;
+/** A full disk is seen only by who writes: for so long after that, the database does not count as working. */
+const refusedMs = 2_000;
+const pauseMs = 50;
 const connections = 5;
+const connectSeconds = 3;
 
 export type Address = { url: string } | ServerAddress;
 export type ServerAddress = {
@@ -35,35 +39,66 @@ export type ServerAddress = {
 };
 
 export function connect(address: Address, log: Log): Database {
-  let client = createClient(address);
+  /** Connections that take their time, on a machine that is busy, must not be given up before they are made. */
+  let madeAtMs = 0;
+  let client = newClient();
+  let closing = false;
   let awayReason = "";
+  let refusedAtMs = Number.NEGATIVE_INFINITY;
   let lastAnswer: { at: number; answers: Promise<boolean> } | undefined;
 
-  async function run<T>(statement: (sql: Sql) => Promise<T>): Promise<T> {
-    const untilMs = performance.now() + limitMs;
+  async function run<T>(statement: (sql: Sql) => Promise<T>, sinceMs = performance.now()): Promise<T> {
+    const untilMs = sinceMs + limitMs;
+    if (performance.now() >= untilMs) throw new Refusal("database-away");
     for (;;) {
       const used = client;
       try {
         const result = await inTime(statement(used), untilMs - performance.now());
-        if (awayReason) log.info("the database works again");
-        awayReason = "";
+        if (awayReason && !refusedLately()) {
+          log.info("the database works again");
+          awayReason = "";
+        }
         return result;
       } catch (error) {
         const reason = awayBecause(error);
         if (!reason) throw error;
-        if (reason !== awayReason) log.warn("the database fails", { reason });
-        awayReason = reason;
-        // A server that hangs may never answer on this connection again: the next statement gets new ones.
-        if (error instanceof TimedOut && client === used) replaceClient();
+        if (used === client && reason !== awayReason) log.warn("the database fails", { reason });
+        if (used === client) awayReason = reason;
+        if (!(error instanceof TimedOut) || performance.now() - madeAtMs > connectSeconds * 1_000) replace(used);
+        if (error instanceof postgres.PostgresError && !isConnectionTrouble(error)) refusedAtMs = performance.now();
         if (!isConnectionTrouble(error) || performance.now() + pauseMs >= untilMs) throw new Refusal("database-away");
         await sleep(pauseMs);
       }
     }
   }
 
-  function replaceClient(): void {
-    client.end({ timeout: 0 }).catch(() => {});
-    client = createClient(address);
+  const refusedLately = () => performance.now() - refusedAtMs < refusedMs;
+
+  async function isWritable(): Promise<boolean> {
+    try {
+      const rows = await run((sql) => sql`select 1 where current_setting('transaction_read_only') = 'off'`);
+      return rows.length === 1;
+    } catch {
+      return false;
+    }
+  }
+
+  function newClient(): Sql {
+    madeAtMs = performance.now();
+    const made: Sql = createClient(address, connections, () => replace(made));
+    return made;
+  }
+
+  /**
+   * After any trouble the next statement gets new connections. The old ones may hang, or lead to a server that has become
+   * a read-only one; and postgres.js (3.4.9) reports a statement that began between the error of a socket and its close
+   * as done, as soon as that connection is made again: it never is.
+   */
+  function replace(old: Sql): void {
+    if (closing || old !== client) return;
+    client = newClient();
+    Object.assign(old.options, { socket: refuseSocket });
+    old.end({ timeout: 0 }).catch(() => {});
   }
 
   return {
@@ -73,29 +108,29 @@ export function connect(address: Address, log: Log): Database {
     },
     answers: () => {
       if (!lastAnswer || performance.now() - lastAnswer.at >= 1_000) {
-        const answers = run((sql) => sql`select 1`).then(
-          () => true,
-          () => false,
-        );
-        lastAnswer = { at: performance.now(), answers };
+        lastAnswer = { at: performance.now(), answers: isWritable().then((is) => is && !refusedLately()) };
       }
       return lastAnswer.answers;
     },
-    close: () => client.end({ timeout: 2 }),
+    close: () => {
+      closing = true;
+      return client.end({ timeout: 2 });
+    },
   };
 }
 
 /** A postgres.js client whose every option is said here, so that PG… variables of the environment do not matter. */
-export function createClient(address: Address, max = connections): Sql {
+export function createClient(address: Address, max = connections, onclose = () => {}): Sql {
   const options = {
     max,
-    connect_timeout: 5,
+    connect_timeout: connectSeconds,
     idle_timeout: 0,
     // Array types are not needed: arrays go as text.
     fetch_types: false,
     // Its own grows to 20 s; ours must not delay the return by more than a blink.
     backoff: (retries: number) => Math.min(0.05 * 2 ** retries, 0.5),
     onnotice: () => {},
+    onclose,
     connection: { application_name: "playtime-service" },
   };
   if ("url" in address) return postgres(address.url, options);
@@ -105,6 +140,10 @@ export function createClient(address: Address, max = connections): Sql {
 
 function tls(sslmode: string): "require" | "prefer" | "verify-full" | false {
   return sslmode === "require" || sslmode === "prefer" || sslmode === "verify-full" ? sslmode : false;
+}
+
+function refuseSocket(): never {
+  throw Object.assign(new Error("These connections were given up"), { code: "CONNECTION_DESTROYED" });
 }
 
 class TimedOut extends Error {}

@@ -1,9 +1,10 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, Server as NetServer } from "node:net";
 import type { Log } from "../log.ts";
 import { Malformed } from "../parse.ts";
 import type { Answer, Call, Handler } from "./call.ts";
 import { Refusal } from "./refusal.ts";
+import { refusalLog, type SayRefusal } from "./refusal-log.ts";
 
 const bodyBytes = 64 * 1024;
 const headerBytes = 16 * 1024;
@@ -13,6 +14,7 @@ const idleMs = 65_000;
 const checkMs = 2_000;
 const drainMs = 2_000;
 const drainBytes = 8 * 1024 * 1024;
+const graceMs = 200;
 const finishMs = 10_000;
 
 /**
@@ -32,6 +34,8 @@ export async function serve({ route, host, port, log }: ServeOptions): Promise<S
     (request, response) => void handle(request, response),
   );
 
+  const say = refusalLog(log);
+
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const call = callOf(request);
     try {
@@ -39,7 +43,7 @@ export async function serve({ route, host, port, log }: ServeOptions): Promise<S
       send(request, response, await handler(call), isStopping);
     } catch (error) {
       if (response.headersSent || response.destroyed) return;
-      send(request, response, refuse(error, call, log), isStopping);
+      send(request, response, refuse(error, call, log, say), isStopping);
     }
   }
 
@@ -53,11 +57,14 @@ export async function serve({ route, host, port, log }: ServeOptions): Promise<S
     port: (server.address() as AddressInfo).port,
     stop: async () => {
       isStopping = true;
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      server.closeIdleConnections();
+      // Not the HTTP server's own close, which cuts idle connections at once: a request may be on its way on one of them.
+      // It is still answered, and its connection closed.
+      const closed = new Promise<void>((resolve) => NetServer.prototype.close.call(server, () => resolve()));
+      const grace = setTimeout(() => server.closeIdleConnections(), graceMs);
       // An answer under way closes its connection when it is sent; a client that never finishes is cut off.
       const deadline = setTimeout(() => server.closeAllConnections(), finishMs);
       await closed;
+      clearTimeout(grace);
       clearTimeout(deadline);
     },
   };
@@ -139,13 +146,13 @@ function drain(request: IncomingMessage, done: () => void): void {
   request.on("error", () => {});
 }
 
-function refuse(error: unknown, call: Call, log: Log): Answer {
+function refuse(error: unknown, call: Call, log: Log, say: SayRefusal): Answer {
   const refusal = refusalOf(error);
   const requestId = printable(call.headers["x-request-id"]);
   const fields = { ...call.facts, code: refusal.code, ...(requestId ? { requestId } : {}) };
   if (refusal.code === "internal") log.error("a request failed", { ...fields, error, withStack: true });
-  else if (refusal.code === "not-found") log.debug("refused", { ...fields, method: call.method });
-  else log.warn("refused", { ...fields, detail: refusal.message });
+  else if (refusal.code === "not-found") say("debug", "refused", { ...fields, method: call.method });
+  else say("warn", "refused", { ...fields, detail: refusal.message });
   return {
     status: refusal.status,
     headers: refusal.headers,
