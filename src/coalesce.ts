@@ -4,33 +4,39 @@ import { Refusal } from "./http/refusal.ts";
  * Calls that arrive while one is running share the next one. A lone caller waits for nothing, there is no timer,
  * and each caller hears only of its own item.
  *
- * `run` gets up to `batchItems` items, the time (performance.now) since which the first of them waits, and answers with
- * what gives each its result. When it throws, the batch is halved
- * and run again until only the guilty items fail; an error that `concernsAll` (the database is away) fails all that
- * wait, at once. More than `waitingItems` waiting: Refusal "overloaded".
+ * `run` gets items of up to `batchSize` together and the time (performance.now) since which the first of them waits, and
+ * answers with what gives each its result, by its index. When it throws, the batch is halved and run again until only
+ * the guilty items fail; an error that `concernsAll` (the database is away) fails all that wait, at once. More than
+ * `waitingItems` waiting: Refusal "overloaded".
  */
 export function coalesce<Item, Result>(options: CoalesceOptions<Item, Result>): (item: Item) => Promise<Result> {
-  const { run, batchItems, waitingItems, concernsAll } = options;
+  const { run, sizeOf = () => 1, batchSize, waitingItems, concernsAll } = options;
   let waiting: Waiting<Item, Result>[] = [];
   let running = false;
 
   async function runAll(): Promise<void> {
-    running = true;
-    while (waiting.length > 0) {
-      const batch = waiting.slice(0, batchItems);
-      waiting = waiting.slice(batchItems);
-      await settle(batch);
-    }
+    while (waiting.length > 0) await settle(nextBatch());
     running = false;
+  }
+
+  /** At least one item, whatever its size. */
+  function nextBatch(): Waiting<Item, Result>[] {
+    let count = 0;
+    for (let size = 0; count < waiting.length; count += 1) {
+      const one = waiting[count];
+      size += one ? sizeOf(one.item) : 0;
+      if (size > batchSize && count > 0) break;
+    }
+    const batch = waiting.slice(0, count);
+    waiting = waiting.slice(count);
+    return batch;
   }
 
   async function settle(batch: Waiting<Item, Result>[]): Promise<void> {
     try {
-      const resultOf = await run(
-        batch.map(({ item }) => item),
-        batch[0]?.sinceMs ?? performance.now(),
-      );
-      for (const { item, resolve } of batch) resolve(resultOf(item));
+      const items = batch.map(({ item }) => item);
+      const resultOf = await run(items, batch[0]?.sinceMs ?? performance.now());
+      for (const [index, { resolve }] of batch.entries()) resolve(resultOf(index));
     } catch (error) {
       if (concernsAll(error)) return fail([...batch, ...waiting.splice(0)], error);
       if (batch.length === 1) return fail(batch, error);
@@ -44,13 +50,18 @@ export function coalesce<Item, Result>(options: CoalesceOptions<Item, Result>): 
     new Promise<Result>((resolve, reject) => {
       if (waiting.length >= waitingItems) throw new Refusal("overloaded");
       waiting.push({ item, sinceMs: performance.now(), resolve, reject });
-      if (!running) void runAll();
+      if (running) return;
+      running = true;
+      // Not at once: what came in the same moment, behind this one in the queue of the event loop, takes part.
+      setImmediate(runAll);
     });
 }
 
 export type CoalesceOptions<Item, Result> = {
-  run: (items: Item[], sinceMs: number) => Promise<(item: Item) => Result>;
-  batchItems: number;
+  run: (items: Item[], sinceMs: number) => Promise<(index: number) => Result>;
+  /** What an item counts for `batchSize`; by default 1. */
+  sizeOf?: (item: Item) => number;
+  batchSize: number;
   waitingItems: number;
   concernsAll: (error: unknown) => boolean;
 };

@@ -13,8 +13,9 @@ export type Connection = {
   secret: string | null;
   enabled: boolean;
   fixedGameId: number | null;
-  createdAt: Date;
-  updatedAt: Date;
+  /** ISO 8601 text. */
+  createdAt: string;
+  updatedAt: string;
 };
 
 export const kinds = ["battlemetrics", "script"] as const;
@@ -105,13 +106,13 @@ const refreshMs = 2_000;
 
 export async function openDirectory(database: Pick<Database, "run">, log: Log): Promise<Directory> {
   const table = connectionsIn(database);
-  let known = byAddress(await table.list());
+  let known = byKind(await table.list());
   let stopped = false;
   const timer = setTimeout(refresh, refreshMs);
 
   async function refresh(): Promise<void> {
     try {
-      known = byAddress(await table.list());
+      known = byKind(await table.list());
     } catch (error) {
       // The database is away, which is said elsewhere; what was known goes on being true.
       log.debug("the connections could not be read again", { error });
@@ -121,7 +122,8 @@ export async function openDirectory(database: Pick<Database, "run">, log: Log): 
 
   return {
     open: (kind, { param, facts }) => {
-      const connection = param === undefined ? undefined : known.get(`${kind}/${normalPath(param)}`);
+      const ofKind = known[kind];
+      const connection = param === undefined ? undefined : (ofKind.get(param) ?? ofKind.get(normalPath(param)));
       facts["connection"] = `${kind}/${connection?.path ?? "?"}`;
       if (!connection) {
         facts["path"] = (param ?? "").slice(0, 64);
@@ -137,6 +139,8 @@ export async function openDirectory(database: Pick<Database, "run">, log: Log): 
   };
 }
 
-function byAddress(connections: Connection[]): Map<string, Connection> {
-  return new Map(connections.map((connection) => [`${connection.kind}/${connection.path}`, connection]));
+function byKind(connections: Connection[]): Record<Kind, Map<string, Connection>> {
+  const ofKind = (kind: Kind) =>
+    new Map(connections.filter((one) => one.kind === kind).map((connection) => [connection.path, connection]));
+  return { battlemetrics: ofKind("battlemetrics"), script: ofKind("script") };
 }

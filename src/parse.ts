@@ -26,7 +26,8 @@ export const steamId: Parser<SteamId> = (value, place) => {
   return digits;
 };
 
-const isSteamId = (text: string): text is SteamId => /^76[0-9]{14,16}$/.test(text);
+export const isSteamId = (value: unknown): value is SteamId =>
+  typeof value === "string" && /^76[0-9]{14,16}$/.test(value);
 
 export const largestInteger = 2 ** 31 - 1;
 

@@ -7,17 +7,17 @@ export const steamStatuses = ["ok", "private", "hidden", "not-owned", "unavailab
 /** Why a Steam time is what it is; `unavailable`: Steam could not be asked, `unchecked`: it never was. */
 export type SteamStatus = (typeof steamStatuses)[number];
 
-/** What is known of one player in one game. */
-export type Playtime = {
-  steamId: SteamId;
-  gameId: number;
+/** What is known of one player in one game. Times are ISO 8601 text in UTC with milliseconds. */
+export type Playtime = Times & { steamId: SteamId; gameId: number; bmSignedAt: string | null };
+
+/** What a query wants to know of it. */
+export type Times = {
   steamSeconds: number | null;
   steamStatus: SteamStatus;
-  steamCheckedAt: Date | null;
+  steamCheckedAt: string | null;
   bmSeconds: number | null;
-  bmSignedAt: Date | null;
-  createdAt: Date;
-  updatedAt: Date;
+  createdAt: string;
+  updatedAt: string;
 };
 
 /** What BattleMetrics told, and when it signed that. */
@@ -34,19 +34,19 @@ export type SteamTime = {
 
 export type Asked = { steamIds: readonly SteamId[]; gameId: number };
 
-const limits = { batchItems: 1_000, waitingItems: 10_000 };
-const readLimits = { batchItems: 100, waitingItems: 2_000 };
 const concernsAll = (error: unknown) => error instanceof Refusal;
+const writes = { batchSize: 1_000, waitingItems: 10_000, concernsAll };
+const reads = { batchSize: 1_000, waitingItems: 2_000, concernsAll };
 
 /** All reads and writes of players' times. Throws the Refusals "database-away" and "overloaded". */
 export function playtimesIn(database: Pick<Database, "run">) {
   return {
     /** The newest signed time wins, at equal times the larger figure; anything else changes nothing. */
-    saveBattlemetrics: coalesce<BattlemetricsTime, void>({ ...limits, concernsAll, run: saveBattlemetrics }),
+    saveBattlemetrics: coalesce<BattlemetricsTime, void>({ ...writes, run: saveBattlemetrics }),
     /** A known time is never overwritten by null; the status tells the newest answer. */
-    saveSteam: coalesce<SteamTime, void>({ ...limits, concernsAll, run: saveSteam }),
-    /** What is stored of the asked players, in no order. */
-    find: coalesce<Asked, Playtime[]>({ ...readLimits, concernsAll, run: find }),
+    saveSteam: coalesce<SteamTime, void>({ ...writes, run: saveSteam }),
+    /** What is stored of the asked players, in the order asked; undefined for who is not. */
+    find: coalesce<Asked, (Times | undefined)[]>({ ...reads, sizeOf: ({ steamIds }) => steamIds.length, run: find }),
     /** One player's rows in all games. */
     ofPlayer: (steamId: SteamId) =>
       database.run(
@@ -105,20 +105,22 @@ export function playtimesIn(database: Pick<Database, "run">) {
   async function find(questions: Asked[], sinceMs: number) {
     const pairs = questions.flatMap(({ steamIds, gameId }) => steamIds.map((steamId) => ({ steamId, gameId })));
     const rows = await database.run(
-      (sql) => sql<Playtime[]>`
-        select steam_id::text as "steamId", game_id as "gameId", found.*
+      (sql) => sql<(Times & { place: number })[]>`
+        select place::int, found.*
         from unnest(${list(pairs, (pair) => pair.steamId)}::bigint[], ${list(pairs, (pair) => pair.gameId)}::int[])
-          as asked (steam_id, game_id)
+          with ordinality as asked (steam_id, game_id, place)
         cross join lateral (
           select steam_seconds as "steamSeconds", steam_status as "steamStatus", steam_checked_at as "steamCheckedAt",
-            bm_seconds as "bmSeconds", bm_signed_at as "bmSignedAt", created_at as "createdAt", updated_at as "updatedAt"
+            bm_seconds as "bmSeconds", created_at as "createdAt", updated_at as "updatedAt"
           from playtimes where steam_id = asked.steam_id and game_id = asked.game_id limit 1
         ) as found`,
       sinceMs,
     );
-    const found = new Map(rows.map((row) => [keyOf(row), row]));
-    return ({ steamIds, gameId }: Asked) =>
-      steamIds.map((steamId) => found.get(keyOf({ steamId, gameId }))).filter((row) => row !== undefined);
+    const found: (Times | undefined)[] = pairs.map(() => undefined);
+    for (const row of rows) found[row.place - 1] = row;
+    let end = 0;
+    const answers = questions.map(({ steamIds }) => found.slice(end, (end += steamIds.length)));
+    return (index: number) => answers[index] ?? [];
   }
 }
 

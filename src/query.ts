@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Connection, Directory } from "./connections.ts";
-import type { Handler } from "./http/call.ts";
+import type { Answer, Handler } from "./http/call.ts";
 import { Refusal } from "./http/refusal.ts";
 import { parseJson } from "./json.ts";
-import { boolean, gameId, Malformed, object, optional, type SteamId, steamId } from "./parse.ts";
-import type { Asked, Playtime, Playtimes, SteamStatus } from "./playtimes.ts";
+import { boolean, gameId, isSteamId, Malformed, object, optional, type SteamId, steamId } from "./parse.ts";
+import type { Asked, Playtimes, Times } from "./playtimes.ts";
 import { anyMatches, parseScriptSignature, sign } from "./signature.ts";
 import type { Steam } from "./steam.ts";
 
@@ -18,36 +18,30 @@ export function query({ directory, playtimes, steam, now, hmacEnabled, deadlineM
     const { refresh, ...asked } = parseQuery(parseJson(body), connection.fixedGameId);
     if (asked.steamIds.length === 0) return answer([]);
 
-    const known = await find(asked);
-    const dueBeforeMs = recheckMs > 0 ? now().getTime() - recheckMs : Number.NEGATIVE_INFINITY;
-    const toAsk = asked.steamIds.filter((steamId) => refresh || isDue(known.get(steamId), dueBeforeMs));
-    const unavailable = new Set<SteamId>();
-    if (toAsk.length > 0) {
-      const answered = await askSteam({ ...asked, steamIds: toAsk }, refresh, dropAtMs);
-      for (const steamId of toAsk) if (!answered.includes(steamId)) unavailable.add(steamId);
-      if (answered.length > 0)
-        for (const [steamId, row] of await find({ ...asked, steamIds: answered })) known.set(steamId, row);
-    }
+    const known = await playtimes.find(asked);
+    const dueBefore = recheckMs > 0 ? new Date(now().getTime() - recheckMs).toISOString() : "";
+    const toAsk = asked.steamIds.filter((_, index) => refresh || isDue(known[index], dueBefore));
+    if (toAsk.length === 0) return answer(asked.steamIds.map((steamId, index) => entry(steamId, known[index])));
+
+    const answered = await askSteam({ ...asked, steamIds: toAsk }, refresh, dropAtMs);
+    const unavailable = new Set(toAsk.filter((steamId) => !answered.has(steamId)));
+    const found = answered.size > 0 ? await playtimes.find(asked) : known;
     return answer(
-      asked.steamIds.map((steamId) =>
-        entry(steamId, known.get(steamId), unavailable.has(steamId) ? "unavailable" : undefined),
+      asked.steamIds.map((steamId, index) =>
+        entry(steamId, found[index], unavailable.has(steamId) ? "unavailable" : undefined),
       ),
     );
   };
 
-  async function find(asked: Asked): Promise<Map<SteamId, Playtime>> {
-    return new Map((await playtimes.find(asked)).map((row) => [row.steamId, row]));
-  }
-
   /** Who of them Steam answered about in time; the answers are stored, those that come later too. */
-  async function askSteam({ steamIds, gameId }: Asked, refresh: boolean, dropAtMs: number): Promise<SteamId[]> {
+  async function askSteam({ steamIds, gameId }: Asked, refresh: boolean, dropAtMs: number): Promise<Set<SteamId>> {
     const timer = new AbortController();
     const late = sleep(Math.max(0, dropAtMs - performance.now()), false, { signal: timer.signal }).catch(() => false);
     const answers = await Promise.all(
       steamIds.map((steamId) => Promise.race([steam.ask({ steamId, gameId, refresh, dropAtMs }), late])),
     );
     timer.abort();
-    return steamIds.filter((_, index) => answers[index]);
+    return new Set(steamIds.filter((_, index) => answers[index]));
   }
 }
 
@@ -79,33 +73,37 @@ function parseQuery(body: unknown, fixedGameId: number | null): Asked & { refres
   if (!Array.isArray(entries) || entries.length < 1 || entries.length > mostIds)
     throw new Malformed("steam_ids", `a list of 1 to ${mostIds} Steam IDs`);
   // SquadJS knows players without a Steam ID; its null must not spoil the call for all others.
-  const steamIds = entries.flatMap((entry, index) => (entry === null ? [] : [steamId(entry, `steam_ids[${index}]`)]));
+  const steamIds = new Set<SteamId>();
+  for (const [index, entry] of entries.entries())
+    if (entry !== null) steamIds.add(isSteamId(entry) ? entry : steamId(entry, `steam_ids[${index}]`));
   return {
-    steamIds: [...new Set(steamIds)],
+    steamIds: [...steamIds],
     gameId: fixedGameId ?? gameId(fields["game_id"], "game_id"),
     refresh: isNeedUpdate(fields["is_need_update"], "is_need_update"),
   };
 }
 
 /** Whether an ordinary query asks Steam: for strangers, and again where the last answer may have changed. */
-function isDue(row: Playtime | undefined, dueBeforeMs: number): boolean {
-  if (!row || row.steamStatus === "unavailable") return true;
-  if (row.steamStatus === "ok" || row.steamStatus === "unchecked") return false;
-  return (row.steamCheckedAt?.getTime() ?? Number.NEGATIVE_INFINITY) < dueBeforeMs;
+function isDue(times: Times | undefined, dueBefore: string): boolean {
+  if (!times || times.steamStatus === "unavailable") return true;
+  if (times.steamStatus === "ok" || times.steamStatus === "unchecked") return false;
+  // ISO times of one form are in the order of their texts.
+  return (times.steamCheckedAt ?? "") < dueBefore;
 }
 
-/** The five first fields are what existing clients read; they are always there. */
-function entry(steamId: SteamId, row: Playtime | undefined, status: SteamStatus | undefined) {
-  return {
-    steam_id: steamId,
-    steam_playtime: row?.steamSeconds ?? null,
-    bm_playtime: row?.bmSeconds ?? null,
-    created_at: row?.createdAt ?? null,
-    updated_at: row?.updatedAt ?? null,
-    steam_status: status ?? row?.steamStatus ?? "unchecked",
-  };
+/**
+ * One player of the answer; the five first fields are what existing clients read, and are always there. Put together by
+ * hand, because JSON.stringify took more time than all else of a query of 100 players; digits, our own words and ISO
+ * times need no escapes.
+ */
+function entry(steamId: SteamId, times: Times | undefined, status = times?.steamStatus ?? "unchecked"): string {
+  const player = `{"steam_id":"${steamId}"`;
+  if (!times)
+    return `${player},"steam_playtime":null,"bm_playtime":null,"created_at":null,"updated_at":null,"steam_status":"${status}"}`;
+  const { steamSeconds, bmSeconds, createdAt, updatedAt } = times;
+  return `${player},"steam_playtime":${steamSeconds},"bm_playtime":${bmSeconds},"created_at":"${createdAt}","updated_at":"${updatedAt}","steam_status":"${status}"}`;
 }
 
-function answer(entries: ReturnType<typeof entry>[]) {
-  return { status: 200, body: JSON.stringify(entries) };
+function answer(entries: string[]): Answer {
+  return { status: 200, body: `[${entries.join(",")}]` };
 }

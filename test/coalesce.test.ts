@@ -2,6 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { coalesce } from "../src/coalesce.ts";
 
+/** Until what has come takes part. */
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
 /** A `run` that is let go by hand, and remembers its batches. */
 function byHand<Item>() {
   const batches: Item[][] = [];
@@ -9,9 +12,8 @@ function byHand<Item>() {
   const run = async (items: Item[]) => {
     batches.push(items);
     await new Promise<void>((resolve, reject) => held.push({ resolve, reject }));
-    return (item: Item) => `done ${item}`;
+    return (index: number) => `done ${items[index]}`;
   };
-  const turn = () => new Promise((resolve) => setImmediate(resolve));
   return {
     run,
     batches,
@@ -26,12 +28,13 @@ function byHand<Item>() {
   };
 }
 
-const limits = { batchItems: 10, waitingItems: 100, concernsAll: (error: unknown) => error instanceof RangeError };
+const limits = { batchSize: 10, waitingItems: 100, concernsAll: (error: unknown) => error instanceof RangeError };
 
-test("a lone call runs at once", async () => {
+test("a lone call runs in the same turn of the event loop", async () => {
   const hand = byHand<number>();
   const call = coalesce({ ...limits, run: hand.run });
   const answer = call(1);
+  await turn();
   assert.deepEqual(hand.batches, [[1]]);
   await hand.release();
   assert.equal(await answer, "done 1");
@@ -40,11 +43,14 @@ test("a lone call runs at once", async () => {
 test("calls that arrive while one is running share the next one, in their order", async () => {
   const hand = byHand<number>();
   const call = coalesce({ ...limits, run: hand.run });
-  const answers = [1, 2, 3, 4].map(call);
+  const first = call(1);
+  await turn();
+  const answers = [first, ...[2, 3, 4].map(call)];
   await hand.release();
   assert.deepEqual(hand.batches, [[1], [2, 3, 4]]);
-  const late = call(5);
   await hand.release();
+  const late = call(5);
+  await turn();
   await hand.release();
   assert.deepEqual(await Promise.all([...answers, late]), ["done 1", "done 2", "done 3", "done 4", "done 5"]);
   assert.deepEqual(hand.batches.at(-1), [5]);
@@ -54,10 +60,13 @@ test("nobody is answered before its own batch is done", async () => {
   const hand = byHand<number>();
   const call = coalesce({ ...limits, run: hand.run });
   let answered = 0;
-  const answers = [1, 2].map(async (item) => {
+  const count = async (item: number) => {
     await call(item);
     answered += 1;
-  });
+  };
+  const answers = [count(1)];
+  await turn();
+  answers.push(count(2));
   assert.equal(answered, 0);
   await hand.release();
   assert.equal(answered, 1);
@@ -68,11 +77,22 @@ test("nobody is answered before its own batch is done", async () => {
 
 test("a batch has a limit; the rest takes part in the one after", async () => {
   const hand = byHand<number>();
-  const call = coalesce({ ...limits, batchItems: 2, run: hand.run });
-  const answers = [1, 2, 3, 4].map(call);
+  const call = coalesce({ ...limits, batchSize: 2, run: hand.run });
+  const answers = [1, 2, 3, 4, 5].map(call);
+  await turn();
   for (let batch = 0; batch < 3; batch += 1) await hand.release();
   await Promise.all(answers);
-  assert.deepEqual(hand.batches, [[1], [2, 3], [4]]);
+  assert.deepEqual(hand.batches, [[1, 2], [3, 4], [5]]);
+});
+
+test("items may count for more than one, and one that is larger than a batch goes alone", async () => {
+  const hand = byHand<number>();
+  const call = coalesce({ ...limits, sizeOf: (item: number) => item, run: hand.run });
+  const answers = [4, 6, 1, 99, 1].map(call);
+  await turn();
+  for (let batch = 0; batch < 4; batch += 1) await hand.release();
+  assert.deepEqual(await Promise.all(answers), ["done 4", "done 6", "done 1", "done 99", "done 1"]);
+  assert.deepEqual(hand.batches, [[4, 6], [1], [99], [1]]);
 });
 
 test("one bad item fails alone, whatever its place in the batch", async () => {
@@ -82,7 +102,7 @@ test("one bad item fails alone, whatever its place in the batch", async () => {
       run: async (items) => {
         await null;
         if (items.includes(bad)) throw new Error(`bad ${bad}`);
-        return (item) => `done ${item}`;
+        return (index) => `done ${items[index]}`;
       },
     });
     const outcomes = await Promise.allSettled([0, 1, 2, 3, 4, 5, 6, 7, 8].map(call));
@@ -97,12 +117,15 @@ test("one bad item fails alone, whatever its place in the batch", async () => {
 test("an error that concerns all fails all that wait, at once, and the next call starts anew", async () => {
   const hand = byHand<number>();
   const call = coalesce({ ...limits, run: hand.run });
-  const answers = Promise.allSettled([1, 2, 3].map(call));
+  const first = call(1);
+  await turn();
+  const answers = Promise.allSettled([first, ...[2, 3].map(call)]);
   await hand.fail(new RangeError("away"));
   const outcomes = await answers;
   assert.ok(outcomes.every((outcome) => outcome.status === "rejected" && outcome.reason.message === "away"));
   assert.deepEqual(hand.batches, [[1]]);
   const next = call(4);
+  await turn();
   await hand.release();
   assert.equal(await next, "done 4");
 });
@@ -110,7 +133,9 @@ test("an error that concerns all fails all that wait, at once, and the next call
 test("more than may wait are refused as overloaded, and the others are served", async () => {
   const hand = byHand<number>();
   const call = coalesce({ ...limits, waitingItems: 2, run: hand.run });
-  const answers = [1, 2, 3].map(call);
+  const first = call(1);
+  await turn();
+  const answers = [first, ...[2, 3].map(call)];
   await assert.rejects(call(4), { code: "overloaded", status: 503, headers: { "retry-after": "2" } });
   await hand.release();
   await hand.release();

@@ -57,7 +57,7 @@ const delivery = { steam_id: player, playtime: "7200", game_id: squad };
 async function stored() {
   return [
     ...(await db.sql<
-      { id: string; game: number; seconds: number; signed: Date }[]
+      { id: string; game: number; seconds: number; signed: string }[]
     >`select steam_id::text as id, game_id as game, bm_seconds as seconds, bm_signed_at as signed from playtimes`),
   ];
 }
@@ -65,7 +65,7 @@ async function stored() {
 test("a delivery is stored with its signed time and answered 200 with an empty body", async () => {
   const answer = await deliver(delivery);
   assert.deepEqual([answer.status, answer.text], [200, ""]);
-  assert.deepEqual(await stored(), [{ id: player, game: squad, seconds: 7200, signed: new Date(nowMs) }]);
+  assert.deepEqual(await stored(), [{ id: player, game: squad, seconds: 7200, signed: new Date(nowMs).toISOString() }]);
 });
 
 test("an accepted delivery writes no log line at the default level", async () => {
@@ -167,7 +167,7 @@ test("the signature is judged before the time, and a time without a zone is refu
 
 test("a time signed ahead of our clock does not outrank the next delivery", async () => {
   await deliver({ ...delivery, playtime: 100 }, { signedAt: new Date(nowMs + 200_000).toISOString() });
-  assert.deepEqual((await stored())[0]?.signed, new Date(nowMs));
+  assert.deepEqual((await stored())[0]?.signed, new Date(nowMs).toISOString());
   await deliver({ ...delivery, playtime: 200 });
   assert.equal((await stored())[0]?.seconds, 200);
 });
@@ -215,14 +215,14 @@ test("a wrong template is 400 and names the field, also when the player is unkno
 test("a refusal is logged with its connection, code and X-Request-ID, without secret, signature or body", async () => {
   const body = JSON.stringify({ ...delivery, note: "body-text-planted" });
   const signature = deliverySignature("another-secret-012345", body, new Date(nowMs).toISOString());
-  await deliver(body, { signature, headers: { "x-request-id": "req-1 (ok)" } });
+  await deliver(body, { path: "/set-playtime/bm/fixed/", signature, headers: { "x-request-id": "req-1 (ok)" } });
   const { time: _, ...line } = service.lines.find(({ level }) => level === "warn") ?? {};
   assert.deepEqual(
     { ...line, detail: undefined },
     {
       level: "warn",
       message: "refused",
-      connection: "battlemetrics/bm",
+      connection: "battlemetrics/fixed",
       code: "bad-signature",
       requestId: "req-1 (ok)",
       detail: undefined,
@@ -243,7 +243,7 @@ test("with HMAC.ENABLE = false signatures are not looked at, and the time of arr
   const open = await startTestService(db, { now: () => new Date(nowMs), config: { HMAC: { ENABLE: false } } });
   try {
     assert.equal((await post(`${open.url}/set-playtime/bm/bare/`, JSON.stringify(delivery))).status, 200);
-    assert.deepEqual((await stored())[0]?.signed, new Date(nowMs));
+    assert.deepEqual((await stored())[0]?.signed, new Date(nowMs).toISOString());
   } finally {
     await open.stop();
   }

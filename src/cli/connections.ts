@@ -115,8 +115,8 @@ async function show(context: Context): Promise<void> {
       `path      ${connection.path}`,
       `state     ${connection.enabled ? "on" : "off"}`,
       `game      ${connection.fixedGameId ?? "any"}`,
-      `created   ${connection.createdAt.toISOString()}`,
-      `changed   ${connection.updatedAt.toISOString()}`,
+      `created   ${connection.createdAt}`,
+      `changed   ${connection.updatedAt}`,
       "",
       howToUse(
         reveal ? connection : { ...connection, secret: connection.secret && hidden },

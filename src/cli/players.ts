@@ -20,11 +20,11 @@ function cells(row: Playtime): string[] {
     String(row.gameId),
     hours(row.steamSeconds),
     row.steamStatus,
-    row.steamCheckedAt?.toISOString() ?? "never",
+    row.steamCheckedAt ?? "never",
     hours(row.bmSeconds),
-    row.bmSignedAt?.toISOString() ?? "never",
-    row.createdAt.toISOString(),
-    row.updatedAt.toISOString(),
+    row.bmSignedAt ?? "never",
+    row.createdAt,
+    row.updatedAt,
   ];
 }
 

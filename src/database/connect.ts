@@ -119,7 +119,10 @@ export function connect(address: Address, log: Log): Database {
   };
 }
 
-/** A postgres.js client whose every option is said here, so that PG… variables of the environment do not matter. */
+/**
+ * A postgres.js client whose every option is said here, so that PG… variables of the environment do not matter. Times come
+ * back as ISO 8601 text in UTC with milliseconds.
+ */
 export function createClient(address: Address, max = connections, onclose = () => {}): Sql {
   const options = {
     max,
@@ -131,11 +134,28 @@ export function createClient(address: Address, max = connections, onclose = () =
     backoff: (retries: number) => Math.min(0.05 * 2 ** retries, 0.5),
     onnotice: () => {},
     onclose,
-    connection: { application_name: "playtime-service" },
+    connection: { application_name: "playtime-service", TimeZone: "UTC", DateStyle: "ISO" },
   };
-  if ("url" in address) return postgres(address.url, options);
-  const { host, port, database, user, password, sslmode } = address;
-  return postgres({ ...options, host, port, database, user, password, ssl: tls(sslmode) });
+  const client =
+    "url" in address ? postgres(address.url, options) : postgres({ ...options, ...serverOptions(address) });
+  client.options.parsers[timestamptz] = isoTime;
+  return client;
+}
+
+function serverOptions({ host, port, database, user, password, sslmode }: ServerAddress) {
+  return { host, port, database, user, password, ssl: tls(sslmode) };
+}
+
+/** The type's number in every Postgres. */
+const timestamptz = 1184;
+
+/**
+ * `2026-01-02 03:04:05.678901+00`, as Postgres writes a time in UTC, becomes `2026-01-02T03:04:05.678Z`. Our answers hold
+ * times as text; to make and print a Date of each took a third of the time of a query of 100 players.
+ */
+function isoTime(text: string): string {
+  const milliseconds = text[19] === "." ? text.slice(20, -3).padEnd(3, "0").slice(0, 3) : "000";
+  return `${text.slice(0, 10)}T${text.slice(11, 19)}.${milliseconds}Z`;
 }
 
 function tls(sslmode: string): "require" | "prefer" | "verify-full" | false {

@@ -104,24 +104,31 @@ function readBody(request: IncomingMessage): Promise<Buffer> {
       chunks.push(chunk);
     });
     request.on("end", () => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)));
-    request.on("error", reject);
-    request.on("close", () => reject(new Refusal("malformed", { detail: "The body ended early." })));
+    // Comes after every request; to make an error each time would cost as much as the signature.
+    request.on("close", () => {
+      if (!request.complete) reject(new Refusal("malformed", { detail: "The body ended early." }));
+    });
   });
 }
 
 function send(request: IncomingMessage, response: ServerResponse, answer: Answer, isStopping: boolean): void {
-  const body = request.method === "HEAD" ? "" : (answer.body ?? "");
+  const { status, body, headers } = answer;
   const isEndless = !request.complete && hasLargeBody(request);
-  response.writeHead(answer.status, {
-    ...(answer.body === undefined ? {} : { "content-type": "application/json; charset=utf-8" }),
-    "content-length": Buffer.byteLength(answer.body ?? ""),
-    ...answer.headers,
-    ...(isEndless || isStopping ? { connection: "close" } : {}),
-  });
-  if (!isEndless) return void response.end(body);
-  response.write(body);
+  if (headers) for (const name of Object.keys(headers)) response.setHeader(name, headers[name] ?? "");
+  if (isEndless || isStopping) response.setHeader("connection", "close");
+  if (body === undefined) {
+    response.writeHead(status, noBody).end();
+    return;
+  }
+  response.writeHead(status, { "content-type": jsonType, "content-length": Buffer.byteLength(body) });
+  const content = request.method === "HEAD" ? "" : body;
+  if (!isEndless) return void response.end(content);
+  response.write(content);
   drain(request, () => response.end());
 }
+
+const jsonType = "application/json; charset=utf-8";
+const noBody = { "content-length": 0 };
 
 /** What Node would read to its end after the answer, to keep the connection: only small bodies are worth it. */
 function hasLargeBody({ headers }: IncomingMessage): boolean {
