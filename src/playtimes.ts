@@ -118,8 +118,7 @@ export function playtimesIn(database: Pick<Database, "run">) {
     );
     const found: (Times | undefined)[] = pairs.map(() => undefined);
     for (const row of rows) found[row.place - 1] = row;
-    let end = 0;
-    const answers = questions.map(({ steamIds }) => found.slice(end, (end += steamIds.length)));
+    const answers = questions.map(({ steamIds }) => found.splice(0, steamIds.length));
     return (index: number) => answers[index] ?? [];
   }
 }

@@ -228,7 +228,10 @@ test("401 and 403 close the way at once, and are said once, loudly", async () =>
 test("a redirect is not followed, so that the key stays here", async () => {
   const visitors: unknown[] = [];
   await withSteam(
-    (request, response) => void (visitors.push(request.headers["x-webapi-key"]), response.end("{}")),
+    (request, response) => {
+      visitors.push(request.headers["x-webapi-key"]);
+      response.end("{}");
+    },
     (elsewhere) =>
       withSteam(
         (_, response) => void response.writeHead(302, { location: elsewhere }).end(),

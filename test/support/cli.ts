@@ -30,11 +30,14 @@ export function cliProcess(args: string, { input = "", env, terminal = false }: 
     env: { PATH: process.env["PATH"], ...ownConfig, ...env },
     stdio: ["pipe", "pipe", "pipe"],
   });
+  let isTyped = false;
   const ran: Ran = { code: null, out: "", err: "" };
   child.stdout.setEncoding("utf8").on("data", (part) => {
     ran.out += part;
     // On a terminal an answer is typed when it is asked for; readline moves the cursor behind the question.
-    if (terminal && /: (?:\x1b\[\d+G)?$/.test(ran.out)) child.stdin.write(input);
+    if (!terminal || isTyped || !/: \P{L}*G?$/u.test(ran.out)) return;
+    isTyped = true;
+    child.stdin.write(input);
   });
   child.stderr.setEncoding("utf8").on("data", (part) => {
     ran.err += part;
