@@ -7,6 +7,7 @@ process.exitCode = await runCli(process.argv.slice(2), {
   env: process.env,
   print: (line) => process.stdout.write(`${line}\n`),
   warn: (line) => process.stderr.write(`${line}\n`),
+  draw: process.stderr.isTTY ? (text) => process.stderr.write(text) : undefined,
   ask: process.stdin.isTTY && process.stdout.isTTY ? ask : undefined,
   readInput: async () => (await readAll(process.stdin)).replace(/\r?\n$/, ""),
 });

@@ -133,7 +133,7 @@ const keyOf = ({ steamId, gameId }: Key) => `${steamId}/${gameId}`;
  * A column of rows as Postgres writes an array: one parameter, whatever the number of rows. Only for values that need
  * no quotes: digits, ISO times, our own words.
  */
-function list<Row>(rows: Row[], value: (row: Row) => string | number | null): string {
+export function list<Row>(rows: readonly Row[], value: (row: Row) => string | number | null): string {
   return `{${rows.map((row) => value(row) ?? "null").join(",")}}`;
 }
 

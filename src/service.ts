@@ -1,6 +1,7 @@
 import { createApp } from "./app.ts";
 import type { Config } from "./config.ts";
 import { type Opened, openDatabase } from "./database/open.ts";
+import { awaitsImport } from "./django/source.ts";
 import { serve } from "./http/server.ts";
 import type { Log } from "./log.ts";
 
@@ -16,6 +17,7 @@ export async function startService({ config, log, onGone, settings }: ServiceOpt
   const opened = await openDatabase(config, log, { ...(onGone ? { onGone } : {}), ...(settings ? { settings } : {}) });
   try {
     const app = await createApp({ config, database: opened.database, log });
+    if (await opened.database.run(awaitsImport)) log.warn(importWords);
     const server = await serve({ route: app.route, host: config.SERVER.HOST, port: config.SERVER.PORT, log });
     return {
       port: server.port,
@@ -31,5 +33,8 @@ export async function startService({ config, log, onGone, settings }: ServiceOpt
     throw error;
   }
 }
+
+const importWords =
+  "This database holds the tables of the Django service, and ours are empty. To bring its connections and players over: npm run cli -- import-django";
 
 export type ServiceOptions = { config: Config; log: Log; onGone?: () => void; settings?: Record<string, string> };

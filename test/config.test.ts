@@ -211,3 +211,17 @@ TIMEOUT = 5
     "[DJANGO] SECRET_KEY, DEBUG, ALLOWED_HOSTS: of the Django service, without effect here.",
   ]);
 });
+
+test("the config file of the Django service works as it is, with one remark", async () => {
+  const config = await readConfig({ file: "test/support/django-config.toml", env: {} });
+  assert.deepEqual(config.remarks, [
+    "[DJANGO] SECRET_KEY, DEBUG, ALLOWED_HOSTS, CSRF_TRUSTED_ORIGINS, TIME_ZONE: of the Django service, without effect here.",
+  ]);
+  const { HOST, PORT, DATABASE_NAME, USER, PASSWORD } = config.POSTGRES;
+  assert.deepEqual([HOST, PORT, DATABASE_NAME, USER, PASSWORD], ["db", 5432, "postgres", "postgres", 'pass"word#1']);
+  assert.deepEqual(config.HMAC, { ENABLE: true, TIMESTAMP_DEVIATION: 10 });
+  assert.deepEqual(
+    [config.STEAM.KEY, config.STEAM.TIMEOUT, config.DJANGO.LANGUAGE_CODE],
+    ["0123456789ABCDEF", 5, "ru"],
+  );
+});

@@ -18,6 +18,7 @@ const floors: Record<string, number> = {
   "database/guarded.ts": 1,
   "webhook.ts": 5,
   "query.ts": 5,
+  django: 5,
   "steam.ts": 4,
   "steam-gate.ts": 3,
   "connections.ts": 3,

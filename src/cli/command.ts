@@ -24,6 +24,8 @@ export type Context = {
   print: (line: string) => void;
   /** For remarks that are not data: to standard error. */
   warn: (line: string) => void;
+  /** Draws on the terminal as it is, without a line's end; undefined without one. */
+  draw?: ((text: string) => void) | undefined;
   /** Asks on the terminal; undefined without one. */
   ask: ((question: string) => Promise<string>) | undefined;
   /** All of standard input, without the last line's end. */

@@ -8,13 +8,19 @@ import { Malformed } from "../parse.ts";
 import { version } from "../version.ts";
 import { type Command, CommandProblem, type Context, stringOption, UsageProblem } from "./command.ts";
 import { connectionCommands } from "./connections.ts";
+import { importDjangoCommands } from "./import-django.ts";
 import { playerCommands } from "./players.ts";
 import { tryCommands } from "./try.ts";
 
-export const commands: Record<string, Command> = { ...connectionCommands, ...playerCommands, ...tryCommands };
+export const commands: Record<string, Command> = {
+  ...connectionCommands,
+  ...playerCommands,
+  ...tryCommands,
+  ...importDjangoCommands,
+};
 
 /** Where a command reads and writes. */
-export type Io = Pick<Context, "print" | "warn" | "ask" | "readInput"> & { env: NodeJS.ProcessEnv };
+export type Io = Pick<Context, "print" | "warn" | "draw" | "ask" | "readInput"> & { env: NodeJS.ProcessEnv };
 
 /** One of the operator's commands. Returns the exit code: 0 done, 1 not possible, 2 a wrong call. */
 export async function runCli(args: string[], io: Io): Promise<number> {

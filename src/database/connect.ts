@@ -14,6 +14,11 @@ export type Database = {
   run: <T>(statement: (sql: Sql) => Promise<T>, sinceMs?: number) => Promise<T>;
   /** Without limit and retries, for the CLI and the schema. */
   readonly sql: Sql;
+  /**
+   * One connection of its own, for a transaction that must bear to lose it: `sql.begin` would crash the process then. Who
+   * takes it ends it.
+   */
+  single: () => Sql;
   /** Whether it answers and can be written; asked at most once a second. */
   answers: () => Promise<boolean>;
   close: () => Promise<void>;
@@ -106,6 +111,7 @@ export function connect(address: Address, log: Log): Database {
     get sql() {
       return client;
     },
+    single: () => createClient(address, 1),
     answers: () => {
       if (!lastAnswer || performance.now() - lastAnswer.at >= 1_000) {
         lastAnswer = { at: performance.now(), answers: isWritable().then((is) => is && !refusedLately()) };

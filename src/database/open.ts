@@ -120,7 +120,8 @@ function mayPass(error: unknown): boolean {
   return code.length !== 5 || /^(08|53|57)/.test(code);
 }
 
-function reasonOf(error: unknown): string {
+/** Why a database cannot be reached, in a few words without secrets. */
+export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return "an unknown failure";
   const words: Record<string, string> = {
     ECONNREFUSED: "nothing listens there (ECONNREFUSED)",

@@ -1,0 +1,103 @@
+import { createClient, errorCode, type Sql } from "../database/connect.ts";
+import { reasonOf } from "../database/open.ts";
+import { importDjango, type Tally } from "../django/import.ts";
+import { holdsDjango } from "../django/source.ts";
+import { type Command, CommandProblem, type Context, stringOption, table, UsageProblem } from "./command.ts";
+import { progressBar } from "./progress.ts";
+import { skippedRows } from "./skipped-rows.ts";
+
+export const importDjangoCommands: Record<string, Command> = {
+  "import-django": {
+    args: "",
+    summary: "bring all over from the Django service",
+    details: [
+      "--from URL      its database: postgres://user:password@host:5432/name; - reads it from standard input, out of",
+      "                the shell's history. Without it the tables are looked for in the configured database.",
+      "--dry-run       change nothing, only tell what would be done",
+    ],
+    options: { from: { type: "string" }, "dry-run": { type: "boolean" } },
+    run,
+  },
+};
+
+async function run(context: Context): Promise<void> {
+  const given = stringOption(context.options, "from");
+  const url = given === "-" ? (await context.readInput()).trim() : given;
+  const source = url === undefined ? (await context.open()).single() : sourceAt(url);
+  try {
+    if (!(await holdsTables(source)))
+      throw new CommandProblem(
+        url === undefined
+          ? "The configured database holds no tables of the Django service. Name the one that does: import-django --from postgres://user:password@host:5432/name"
+          : "The database that --from names holds no tables of the Django service.",
+      );
+    await importFrom(source, context);
+  } finally {
+    await source.end({ timeout: 2 });
+  }
+}
+
+async function importFrom(source: Sql, context: Context): Promise<void> {
+  const into = await context.open();
+  const dryRun = context.options["dry-run"] === true;
+  const skipped = skippedRows(context.warn);
+  const tally = await importDjango({
+    from: source,
+    into,
+    dryRun,
+    onProgress: progressBar(context.draw, "players"),
+    onRemark: context.warn,
+    onSkipped: skipped.add,
+  }).catch((error) => {
+    context.draw?.("\n");
+    if (errorCode(error) === "") throw error;
+    throw new CommandProblem(
+      `The import stopped: ${reasonOf(error)}. What is here by now stays; run it again to bring over the rest.`,
+    );
+  });
+  await skipped.end();
+  context.print(tallyTable(tally));
+  context.print(dryRun ? "\nA dry run: nothing was changed." : "\nA running service knows all of it within 5 seconds.");
+}
+
+/** A client of the other server. Its address holds a password and is never shown. */
+function sourceAt(url: string): Sql {
+  const wrong = "--from must be an address such as postgres://user:password@host:5432/name";
+  if (!/^postgres(ql)?:\/\//.test(url)) throw new UsageProblem(wrong);
+  try {
+    return createClient({ url }, 1);
+  } catch {
+    throw new UsageProblem(`${wrong}. Letters such as @, / and : in a password are written as %40, %2F and %3A.`);
+  }
+}
+
+async function holdsTables(source: Sql): Promise<boolean> {
+  try {
+    return await holdsDjango(source);
+  } catch (error) {
+    if (errorCode(error) === "") throw error;
+    throw new CommandProblem(
+      `The database of the Django service: ${reasonOf(error)}. Does that server run, and are user and password right?`,
+    );
+  }
+}
+
+function tallyTable(tally: Tally): string {
+  const names: Record<keyof Tally, string> = {
+    battlemetrics: "battlemetrics connections",
+    script: "script connections",
+    players: "players",
+  };
+  const kinds: (keyof Tally)[] = ["battlemetrics", "script", "players"];
+  const rows = kinds.flatMap((kind) => {
+    const counts = [...tally[kind]].sort(([a, countA], [b, countB]) => rank(a) - rank(b) || countB - countA);
+    return (counts.length > 0 ? counts : [["none in the Django service", 0] as const]).map(([words, count]) => [
+      names[kind],
+      count.toLocaleString("en").padStart(9),
+      words,
+    ]);
+  });
+  return table(["WHAT", "    COUNT", "WHAT BECAME OF IT"], rows);
+}
+
+const rank = (words: string) => ["taken", "left", "skipped"].findIndex((start) => words.startsWith(start));

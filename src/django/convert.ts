@@ -1,0 +1,46 @@
+import { connectionPath, type NewConnection } from "../connections.ts";
+import { gameId, optional, type Parser, type SteamId, seconds, steamId } from "../parse.ts";
+import type { SteamStatus } from "../playtimes.ts";
+import type { DjangoConnection, DjangoPlayer } from "./source.ts";
+
+/** A player's row as ours will hold it. */
+export type ImportedPlayer = {
+  steamId: SteamId;
+  gameId: number;
+  steamSeconds: number | null;
+  steamStatus: SteamStatus;
+  bmSeconds: number | null;
+  createdAt: string;
+  updatedAt: string;
+};
+
+/** Throws Malformed when the row breaks a limit of ours. */
+export function playerOf(row: DjangoPlayer): ImportedPlayer {
+  const steamSeconds = wholeSeconds(row.steamSeconds, "steam_playtime");
+  const bmSeconds = wholeSeconds(row.bmSeconds, "bm_playtime");
+  return {
+    steamId: steamId(row.steamId, "steam_id"),
+    gameId: gameId(row.gameId, "game_id"),
+    steamSeconds,
+    // With neither time Steam was asked and gave none; whether the profile is closed or Steam failed, nobody noted.
+    steamStatus: steamSeconds !== null ? "ok" : bmSeconds !== null ? "unchecked" : "unavailable",
+    bmSeconds,
+    createdAt: row.createdAt,
+    updatedAt: row.updatedAt,
+  };
+}
+
+/** A connection without a secret comes switched off. Throws Malformed when the row breaks a limit of ours. */
+export function connectionOf({ kind, path, secret, enabled, fixedGameId }: DjangoConnection): NewConnection {
+  return {
+    kind,
+    path: connectionPath(path, "the path"),
+    secret: secret || null,
+    enabled: enabled && secret !== "",
+    fixedGameId: optional(gameId, null)(fixedGameId, "fixed_game_id"),
+  };
+}
+
+/** The first version kept fractions. */
+const wholeSeconds: Parser<number | null> = (value, place) =>
+  value === null ? null : seconds(typeof value === "number" ? Math.round(value) : value, place);

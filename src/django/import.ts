@@ -1,0 +1,188 @@
+import { type Connection, connectionsIn, type Kind } from "../connections.ts";
+import type { Database, Sql } from "../database/connect.ts";
+import { Malformed } from "../parse.ts";
+import { list } from "../playtimes.ts";
+import { connectionOf, type ImportedPlayer, playerOf } from "./convert.ts";
+import { connectionLost, type DjangoConnection, type DjangoPlayer, readDjango } from "./source.ts";
+
+/** How many rows met which end, in words; of both kinds of connections and of the players. */
+export type Tally = Record<Kind | "players", Map<string, number>>;
+
+export type ImportOptions = {
+  /** A single connection to the database of the Django service, which may be the same as ours. */
+  from: Sql;
+  into: Database;
+  /** Only count what would be done. */
+  dryRun: boolean;
+  /** Called after each batch of players. */
+  onProgress: (done: number, total: number) => void;
+  /** What the operator should know of single connections, in sentences without secrets. */
+  onRemark: (line: string) => void;
+  /** Players that are not taken, each with its reason. */
+  onSkipped: (lines: string[]) => Promise<void>;
+};
+
+/**
+ * Brings connections and players of the Django service over. May run again and beside both services: what is newer here
+ * stays. Throws DatabaseProblem when the source cannot be read.
+ */
+export async function importDjango(options: ImportOptions): Promise<Tally> {
+  const tally: Tally = { battlemetrics: new Map(), script: new Map(), players: new Map() };
+  await readDjango(options.from, async ({ connections, playerCount, players }) => {
+    // The players come first: a script that is let in must find them.
+    await importPlayers(players, playerCount, tally.players, options);
+    await importConnections(connections, tally, options);
+  });
+  return tally;
+}
+
+function add(counts: Map<string, number>, words: string, count = 1): void {
+  if (count > 0) counts.set(words, (counts.get(words) ?? 0) + count);
+}
+
+async function importPlayers(
+  batches: AsyncIterable<DjangoPlayer[]>,
+  total: number,
+  counts: Map<string, number>,
+  { into, dryRun, onProgress, onSkipped }: ImportOptions,
+): Promise<void> {
+  let done = 0;
+  let last: ImportedPlayer | undefined;
+  // While one batch is written, the next is read.
+  let writing = Promise.resolve();
+
+  for await (const rows of batches) {
+    const players: ImportedPlayer[] = [];
+    const skipped: string[] = [];
+    for (const row of rows) {
+      const player = parsed(() => playerOf(row));
+      if (typeof player === "string") {
+        add(counts, `skipped: ${player}`);
+        skipped.push(`player, id ${row.id}, steam_id ${JSON.stringify(row.steamId)}, game ${row.gameId}: ${player}`);
+      } else if (last?.steamId === player.steamId && last.gameId === player.gameId) {
+        add(counts, "left: a newer row of the same player and game was there");
+      } else {
+        players.push(player);
+        last = player;
+      }
+    }
+    await writing;
+    writing = (async () => {
+      await onSkipped(skipped);
+      const found = await writePlayers(into.sql, players, dryRun);
+      add(counts, "taken", found.unknown);
+      add(counts, "taken over an older row here", found.older);
+      add(counts, "left: the row here has a time signed by BattleMetrics", found.signed);
+      add(counts, "left: the row here is as new", players.length - found.unknown - found.older - found.signed);
+      done += rows.length;
+      onProgress(done, total);
+    })();
+    // A failure is heard at the next "await writing".
+    writing.catch(() => {});
+  }
+  await writing;
+  if (done !== total) throw connectionLost();
+}
+
+/**
+ * Inserts the players (no two of the same key) and says what stood in their place before. A time that we know is never
+ * replaced by none. Times of the future would outrank all that comes later: they are set to now, and such a row never
+ * replaces one of ours.
+ */
+async function writePlayers(sql: Sql, players: ImportedPlayer[], dryRun: boolean): Promise<Found> {
+  const write = sql`, written as (
+    insert into playtimes (steam_id, game_id, steam_seconds, steam_status, steam_checked_at, bm_seconds, created_at, updated_at)
+    select steam_id, game_id, steam_seconds, steam_status, case when steam_seconds is not null then updated_at end,
+      bm_seconds, created_at, updated_at
+    from batch
+    on conflict (steam_id, game_id)
+    do update set
+      steam_seconds = coalesce(excluded.steam_seconds, playtimes.steam_seconds),
+      steam_status = case when excluded.steam_seconds is null and playtimes.steam_checked_at is not null
+        then playtimes.steam_status else excluded.steam_status end,
+      steam_checked_at = coalesce(excluded.steam_checked_at, playtimes.steam_checked_at),
+      bm_seconds = coalesce(excluded.bm_seconds, playtimes.bm_seconds),
+      created_at = least(excluded.created_at, playtimes.created_at),
+      updated_at = excluded.updated_at
+    where playtimes.bm_signed_at is null and excluded.updated_at > playtimes.updated_at and excluded.updated_at < now())`;
+  // The rows here are looked up one by one: a plan that joins could have been made when there were none.
+  const [found] = await sql<Found[]>`
+    with batch as (
+      select steam_id, game_id, steam_seconds, steam_status, bm_seconds,
+        greatest('epoch', least(created_at, now())) as created_at, greatest('epoch', least(updated_at, now())) as updated_at
+      from unnest(
+        ${list(players, (player) => player.steamId)}::bigint[], ${list(players, (player) => player.gameId)}::int[],
+        ${list(players, (player) => player.steamSeconds)}::int[], ${list(players, (player) => player.steamStatus)}::text[],
+        ${list(players, (player) => player.bmSeconds)}::int[], ${list(players, (player) => player.createdAt)}::timestamptz[],
+        ${list(players, (player) => player.updatedAt)}::timestamptz[])
+        as given (steam_id, game_id, steam_seconds, steam_status, bm_seconds, created_at, updated_at)
+    )${dryRun ? sql`` : write}
+    select count(*) filter (where here.updated_at is null)::int as unknown,
+      count(*) filter (where here.bm_signed_at is not null)::int as signed,
+      count(*) filter (where here.bm_signed_at is null and batch.updated_at > here.updated_at and batch.updated_at < now())::int as older
+    from batch left join lateral (
+      select updated_at, bm_signed_at from playtimes
+      where playtimes.steam_id = batch.steam_id and playtimes.game_id = batch.game_id offset 0
+    ) as here on true`;
+  if (!found) throw connectionLost();
+  return found;
+}
+
+type Found = { unknown: number; signed: number; older: number };
+
+async function importConnections(rows: DjangoConnection[], tally: Tally, options: ImportOptions): Promise<void> {
+  const takenBy = new Map<string, DjangoConnection>();
+  for (const row of rows) {
+    const name = `${row.kind} ${JSON.stringify(row.path)} (id ${row.id})`;
+    const connection = parsed(() => connectionOf(row));
+    if (typeof connection === "string") {
+      add(tally[row.kind], `skipped: ${connection}`);
+      options.onRemark(`${name}: skipped: ${connection}.`);
+      continue;
+    }
+    const address = `${connection.kind}/${connection.path}`;
+    const other = takenBy.get(address);
+    if (other) {
+      add(tally[row.kind], "skipped: its path is the same as another one's");
+      options.onRemark(
+        `${name}: skipped: upper and lower case and blanks make no difference in paths, and "${connection.path}" is taken by ${JSON.stringify(other.path)} (id ${other.id}). Rename one of the two and import again.`,
+      );
+      continue;
+    }
+    takenBy.set(address, row);
+    add(tally[row.kind], await importConnection(connection, name, options));
+  }
+}
+
+async function importConnection(
+  connection: Pick<Connection, "kind" | "path" | "secret" | "enabled" | "fixedGameId">,
+  name: string,
+  { into, dryRun, onRemark }: ImportOptions,
+): Promise<string> {
+  const { kind, path, secret } = connection;
+  const table = connectionsIn(into);
+  const found = await table.one(kind, path);
+  if (!found) {
+    if (!dryRun) await table.add(connection);
+    if (secret !== null) return "taken";
+    onRemark(
+      `${name}: its secret is empty: it comes switched off. Give it one: connections set-secret ${kind} ${path}, then connections enable ${kind} ${path}.`,
+    );
+    return "taken, switched off: its secret is empty";
+  }
+  if (secret === null || found.secret === secret) return "left: it is here already";
+  onRemark(
+    `${name}: left as it is here, with another secret than in the Django service. To take that one: connections remove ${kind} ${path}, and import again.`,
+  );
+  return "left: it is here already, with another secret";
+}
+
+/** What the parser makes, or why it does not. */
+function parsed<T extends object>(parse: () => T): T | string {
+  try {
+    return parse();
+  } catch (error) {
+    if (error instanceof Malformed) return error.message;
+    throw error;
+  }
+}
