@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { program } from "./cli/command.ts";
 import { type Config, ConfigProblem, readConfig } from "./config.ts";
 import { DatabaseProblem } from "./database/problem.ts";
 import { createLog, type Log } from "./log.ts";
@@ -75,7 +76,7 @@ function announce({ port, database }: Service, config: Config, log: Log): void {
     steam: STEAM.KEY ? `asked at ${new URL(STEAM.API_URL).host}` : "not asked, there is no key",
     config: config.file ?? "no file, every setting has its default",
   };
-  const next = "npm run cli -- connections add battlemetrics my-server";
+  const next = `${program} connections add battlemetrics my-server`;
   if (!process.stdout.isTTY) log.info("ready", { version, ...facts, next });
   else {
     const lines = Object.entries({ ...facts, next: `let someone in: ${next}` });
