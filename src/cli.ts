@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 import { createInterface } from "node:readline/promises";
 import { text as readAll } from "node:stream/consumers";
 import { runCli } from "./cli/run.ts";

@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { dirname } from "node:path";
 import { parse as parseToml, TomlError } from "smol-toml";
 import { levels } from "./log.ts";
 import { boolean, integer, isObject, Malformed, oneOf, type Parser, text } from "./parse.ts";
@@ -14,6 +15,7 @@ const httpUrl: Parser<string> = (value, place) => {
     throw new Malformed(place, "an address beginning with https:// or http://");
   return url;
 };
+const urlOrEmpty: Parser<string> = (value, place) => (value === "" ? value : httpUrl(value, place));
 /** Keys are pasted, sometimes with a blank or a line's end. */
 const word: Parser<string> = (value, place) => {
   const trimmed = text(value, place).trim();
@@ -27,6 +29,7 @@ export const settings = {
     HOST: setting(text, ""),
     PORT: setting(port, 8000),
     DATA_DIR: setting(text, "data"),
+    PUBLIC_URL: setting(urlOrEmpty, ""),
   },
   HMAC: {
     ENABLE: setting(boolean, true),
@@ -81,8 +84,8 @@ export class ConfigProblem extends Error {
 export const defaultFile = "configs/playtime/config.toml";
 
 /**
- * Environment over file over default. `file` given: it must exist; else PLAYTIME_CONFIG, else the default file when it
- * is there. Throws ConfigProblem.
+ * Environment over file over PLAYTIME_DEFAULT_… over default. `file` given: it must exist; else PLAYTIME_CONFIG, else
+ * the default file when it is there. Throws ConfigProblem.
  */
 export async function readConfig({
   file,
@@ -124,8 +127,8 @@ async function readToml(file: string, mustExist: boolean): Promise<Toml | undefi
   } catch (error) {
     const code = error instanceof Error && "code" in error ? error.code : "";
     if (code === "ENOENT" && !mustExist) return undefined;
-    const reason =
-      code === "ENOENT" ? "it does not exist" : code === "EACCES" ? "this user may not read it" : String(code);
+    const unreadable = `this user may not read it. As root: chown -R ${process.getuid?.()} ${dirname(file)}`;
+    const reason = code === "ENOENT" ? "it does not exist" : code === "EACCES" ? unreadable : String(code);
     throw new ConfigProblem(`${file}: the config file cannot be read: ${reason}.`);
   }
 }
@@ -156,8 +159,13 @@ function readSetting(
   // Compose files pass variables that nobody set as empty ones.
   if (fromEnv) return checked(one, fromEnv, variable, () => `the environment variable ${variable}`);
   const table = tables[section];
-  if (!isObject(table) || !Object.hasOwn(table, key)) return one.default;
-  return checked(one, table[key], key, () => place(toml, section, key));
+  const isInFile = isObject(table) && Object.hasOwn(table, key);
+  const value = isInFile ? checked(one, table[key], key, () => place(toml, section, key)) : one.default;
+  // Containers bring along what the file leaves empty: the environment, as else, would beat the file.
+  const standIn = `PLAYTIME_DEFAULT_${section}_${key}`;
+  const supplied = env[standIn];
+  if (value !== "" || !supplied) return value;
+  return checked(one, supplied, standIn, () => `the environment variable ${standIn}`);
 }
 
 function checked(one: Setting<unknown>, value: unknown, name: string, where: () => string): unknown {
@@ -204,7 +212,7 @@ function unusedInFile(tables: Tables, toml: Toml | undefined): string[] {
 
 function unusedInEnvironment(env: NodeJS.ProcessEnv): string[] {
   const known = Object.entries(settings).flatMap(([section, keys]) =>
-    Object.keys(keys).map((key) => `PLAYTIME_${section}_${key}`),
+    Object.keys(keys).flatMap((key) => [`PLAYTIME_${section}_${key}`, `PLAYTIME_DEFAULT_${section}_${key}`]),
   );
   return Object.keys(env)
     .filter((name) => name.startsWith("PLAYTIME_") && name !== "PLAYTIME_CONFIG" && !known.includes(name))

@@ -1,5 +1,7 @@
+import { watchFile } from "node:fs";
 import { parseArgs } from "node:util";
-import { type Config, ConfigProblem, readConfig } from "./config.ts";
+import { program } from "./cli/command.ts";
+import { type Config, ConfigProblem, defaultFile, readConfig } from "./config.ts";
 import { DatabaseProblem } from "./database/problem.ts";
 import { createLog, type Log } from "./log.ts";
 import { type Service, startService } from "./service.ts";
@@ -11,7 +13,8 @@ const usage = `Usage: npm start -- [--config FILE]    starts the service
 /** Starts, says how it stands, and stops on SIGTERM or SIGINT. Exit codes: 0 stopped, 1 a problem, 2 a wrong call. */
 async function main(): Promise<void> {
   const options = readArguments();
-  const config = await readConfig({ file: options.config, env: process.env });
+  const read = () => readConfig({ file: options.config, env: process.env });
+  const config = await read();
   const log = createLog({
     level: config.LOG.LEVEL,
     readable: process.stdout.isTTY,
@@ -29,6 +32,7 @@ async function main(): Promise<void> {
   });
   stopOnSignal(starting, log);
   announce(await starting, config, log);
+  followFile(config.file ?? defaultFile, read, log);
 }
 
 function readArguments(): { config?: string } {
@@ -64,6 +68,21 @@ function stopOnSignal(starting: Promise<Service>, log: Log): void {
   process.on("SIGINT", stop);
 }
 
+/** A container that ends is started again, so there a changed config file takes effect by itself; elsewhere we say it. */
+function followFile(file: string, read: () => Promise<Config>, log: Log): void {
+  watchFile(file, { interval: 2_000, persistent: false }, async (now, before) => {
+    if (now.mtimeMs === before.mtimeMs) return;
+    try {
+      await read();
+    } catch (error) {
+      return log.error("the config file was changed and is wrong: the service goes on as before", { error });
+    }
+    if (process.pid !== 1) return log.warn("the config file was changed: restart the service to use it", { file });
+    log.info("the config file was changed: starting again to use it", { file });
+    process.kill(process.pid, "SIGTERM");
+  });
+}
+
 /** What an operator wants to know first: lines for a person, one event for a log. */
 function announce({ port, database }: Service, config: Config, log: Log): void {
   const { SERVER, STEAM } = config;
@@ -75,7 +94,7 @@ function announce({ port, database }: Service, config: Config, log: Log): void {
     steam: STEAM.KEY ? `asked at ${new URL(STEAM.API_URL).host}` : "not asked, there is no key",
     config: config.file ?? "no file, every setting has its default",
   };
-  const next = "npm run cli -- connections add battlemetrics my-server";
+  const next = `${program} connections add battlemetrics my-server`;
   if (!process.stdout.isTTY) log.info("ready", { version, ...facts, next });
   else {
     const lines = Object.entries({ ...facts, next: `let someone in: ${next}` });

@@ -73,6 +73,19 @@ test("the environment wins over the file, the file over the default; an empty va
   );
 });
 
+test("a container's PLAYTIME_DEFAULT_… stands in for what the file leaves empty, and for nothing else", async () => {
+  const env = { PLAYTIME_DEFAULT_POSTGRES_HOST: "/var/run/postgresql" };
+  assert.equal((await read("", env)).POSTGRES.HOST, "/var/run/postgresql");
+  assert.equal((await read('[POSTGRES]\nHOST = ""', env)).POSTGRES.HOST, "/var/run/postgresql");
+  assert.equal((await read('[POSTGRES]\nHOST = "db"', env)).POSTGRES.HOST, "db");
+  assert.equal((await read("", { ...env, PLAYTIME_POSTGRES_HOST: "elsewhere" })).POSTGRES.HOST, "elsewhere");
+  assert.deepEqual((await read("", env)).remarks, []);
+  assert.match(
+    await problem("", { PLAYTIME_DEFAULT_SERVER_PUBLIC_URL: "example.com" }),
+    /^the environment variable PLAYTIME_DEFAULT_SERVER_PUBLIC_URL: expected an address beginning with https:\/\/ or http:\/\/, found "example.com"\.$/,
+  );
+});
+
 test("DATABASE_URL is taken as it is, and must be a Postgres address", async () => {
   assert.equal((await read("", { DATABASE_URL: "postgres://a,b/c" })).databaseUrl, "postgres://a,b/c");
   const words = await problem("", { DATABASE_URL: "mysql://user:hunter2@host" });
@@ -100,7 +113,7 @@ test("a file that this user may not read is said to be so", {
   await chmod(file, 0);
   await assert.rejects(
     readConfig({ file, env: {} }),
-    /closed\.toml: the config file cannot be read: this user may not read it\./,
+    /closed\.toml: the config file cannot be read: this user may not read it\. As root: chown -R \d+ /,
   );
 });
 
@@ -147,7 +160,7 @@ test("a secret that is wrong is not shown", async () => {
 test("an unknown key or section stops the start, with what there is", async () => {
   assert.equal(
     await problem("[SERVER]\n\nPROT = 80"),
-    "config.toml, line 3, [SERVER] PROT: there is no such setting; expected one of HOST, PORT, DATA_DIR.",
+    "config.toml, line 3, [SERVER] PROT: there is no such setting; expected one of HOST, PORT, DATA_DIR, PUBLIC_URL.",
   );
   assert.match(
     await problem("[SEVRER]\nPORT = 80"),

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -86,6 +86,25 @@ test("the start says where it listens, which database it uses, whether Steam is 
   assert.match(service.text(), /PLAYTIME_STEAM_KYE is no setting of ours/);
   assert.ok(!service.text().includes("PLANTED-KEY"));
   assert.equal(await service.end("SIGINT"), 0);
+});
+
+test("a config file that was changed is looked at: a wrong one is said, a right one wants a restart", {
+  timeout: 60_000,
+}, async (context) => {
+  const file = join(folder, "config.toml");
+  await writeFile(file, "");
+  const service = await start(context, { ...environmentOf(db), PLAYTIME_CONFIG: file });
+  // Written again and again: the first time may come before the file is watched.
+  for (const [toml, words] of [
+    ["[SERVER]\nPROT = 1", "[SERVER] PROT: there is no such setting"],
+    ["[SERVER]\nPORT = 0", "restart the service to use it"],
+  ] as const) {
+    while (!service.text().includes(words)) {
+      await writeFile(file, toml);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+  assert.equal(await service.end("SIGTERM"), 0);
 });
 
 test("a second signal stops at once, though a request is under way", async (context) => {

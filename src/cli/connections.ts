@@ -80,10 +80,9 @@ async function add(context: Context): Promise<void> {
   const table = connectionsIn(await context.open());
   if ((await table.add(connection)) === "path-taken")
     throw new CommandProblem(`There is a ${kind} connection "${path}" already. See: connections show ${kind} ${path}`);
-  const port = context.config.SERVER.PORT;
   if (context.options["json"])
     return context.print(JSON.stringify({ ...connection, address: addressOf(connection) }, null, 2));
-  context.print(`Added. A running service lets it in within 5 seconds.\n\n${howToUse(connection, port)}`);
+  context.print(`Added. A running service lets it in within 5 seconds.\n\n${howToUse(connection, context.config)}`);
 }
 
 async function list(context: Context): Promise<void> {
@@ -118,10 +117,7 @@ async function show(context: Context): Promise<void> {
       `created   ${connection.createdAt}`,
       `changed   ${connection.updatedAt}`,
       "",
-      howToUse(
-        reveal ? connection : { ...connection, secret: connection.secret && hidden },
-        context.config.SERVER.PORT,
-      ),
+      howToUse(reveal ? connection : { ...connection, secret: connection.secret && hidden }, context.config),
     ].join("\n"),
   );
 }
@@ -141,7 +137,7 @@ async function setSecret(context: Context): Promise<void> {
   const secret = await secretFor(connection.kind, context);
   await connectionsIn(await context.open()).setSecret(connection, secret);
   context.print(
-    `The secret is set; a running service follows within 5 seconds.\n\n${howToUse({ ...connection, secret }, context.config.SERVER.PORT)}`,
+    `The secret is set; a running service follows within 5 seconds.\n\n${howToUse({ ...connection, secret }, context.config)}`,
   );
 }
 

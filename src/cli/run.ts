@@ -6,7 +6,7 @@ import { Refusal } from "../http/refusal.ts";
 import { createLog } from "../log.ts";
 import { Malformed } from "../parse.ts";
 import { version } from "../version.ts";
-import { type Command, CommandProblem, type Context, stringOption, UsageProblem } from "./command.ts";
+import { type Command, CommandProblem, type Context, program, stringOption, UsageProblem } from "./command.ts";
 import { connectionCommands } from "./connections.ts";
 import { importDjangoCommands } from "./import-django.ts";
 import { playerCommands } from "./players.ts";
@@ -74,8 +74,8 @@ function withoutCommand(args: string[], { print, warn }: Io): number {
   const lines = (inGroup.length > 0 ? inGroup : Object.entries(commands)).map(([name, command]) =>
     lineOf(name, command),
   );
-  const usage = "Usage: npm run cli -- <command> [--config FILE]";
-  const help = [usage, "", ...lines, "", "Help for one: npm run cli -- <command> --help"].join("\n");
+  const usage = `Usage: ${program} <command> [--config FILE]`;
+  const help = [usage, "", ...lines, "", `Help for one: ${program} <command> --help`].join("\n");
   if (args.length === 0 || args.includes("--help") || group === "help") {
     print(help);
     return 0;
@@ -86,7 +86,7 @@ function withoutCommand(args: string[], { print, warn }: Io): number {
 
 const lineOf = (name: string, { args, summary }: Command) => `  ${`${name} ${args}`.padEnd(48)} ${summary}`;
 const usageOf = (name: string, { args, options = {} }: Command) =>
-  `npm run cli -- ${name}${args && ` ${args}`}${Object.keys(options).length > 0 ? " [options]" : ""}`;
+  `${program} ${name}${args && ` ${args}`}${Object.keys(options).length > 0 ? " [options]" : ""}`;
 
 function helpOf(name: string, command: Command): string {
   const details = [

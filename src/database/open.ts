@@ -138,6 +138,7 @@ function adviceFor(error: unknown): string {
   const code = errorCode(error);
   if (code === "28P01" || code === "28000")
     return ". Compare [POSTGRES] USER and PASSWORD with the server's; a server keeps the password that it was made with.";
+  if (code === "53100") return ". The disk of the database is full: make room there.";
   if (code === "3D000") return ". Create it, or correct [POSTGRES] DATABASE_NAME.";
   if (code === "25006") return ". The service must be able to write: use the primary server.";
   return ". Is the server running, and are [POSTGRES] HOST and PORT (or DATABASE_URL) right?";

@@ -1,0 +1,26 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { howToUse } from "../../src/cli/how-to-use.ts";
+
+const connection = { kind: "script", path: "my-bot", secret: "a secret", fixedGameId: null } as const;
+const at = (PUBLIC_URL: string) => ({ SERVER: { HOST: "", PORT: 8000, DATA_DIR: "data", PUBLIC_URL } });
+
+test("the texts to copy hold the address by which callers reach the service", () => {
+  const text = howToUse(connection, at("https://playtime.example.com/"));
+  assert.match(text, /^address {2}https:\/\/playtime\.example\.com\/get-playtime\/my-bot\/$/m);
+  assert.match(text, /^ {2}curl https:\/\/playtime\.example\.com\/get-playtime\/my-bot\/ /m);
+  const trigger = howToUse({ ...connection, kind: "battlemetrics" }, at("https://playtime.example.com"));
+  assert.match(trigger, /^ {2}URL {11}https:\/\/playtime\.example\.com\/set-playtime\/bm\/my-bot\/$/m);
+  assert.doesNotMatch(trigger, /YOUR-SERVER/);
+});
+
+test("while nobody has said it, a placeholder stands for the machine, and the line to try works on the machine itself", () => {
+  for (const [publicUrl, port] of [
+    ["", ":8000"],
+    ["http://YOUR-SERVER", ""],
+  ] as const) {
+    const text = howToUse(connection, at(publicUrl));
+    assert.match(text, new RegExp(`^address {2}http://YOUR-SERVER${port}/get-playtime/my-bot/$`, "m"));
+    assert.match(text, new RegExp(`^ {2}curl http://localhost${port}/get-playtime/my-bot/ `, "m"));
+  }
+});

@@ -1,0 +1,40 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { settings } from "../src/config.ts";
+
+const text = (file: string) => readFileSync(file, "utf8");
+
+test("the variables that image and compose file set are settings", () => {
+  const known = Object.entries(settings).flatMap(([section, keys]) =>
+    Object.keys(keys).map((key) => `${section}_${key}`),
+  );
+  const set = [
+    ...`${text("Dockerfile")}${text("docker-compose.yml")}`.matchAll(/PLAYTIME_(?:DEFAULT_)?([A-Z_]+)\s*[=:]/g),
+  ];
+  assert.ok(set.length >= 4);
+  for (const [variable, name] of set) assert.ok(known.includes(name ?? ""), variable);
+});
+
+test("the stack can take over the Django service's: the same project, service, image and volume", () => {
+  const compose = text("docker-compose.yml");
+  for (const line of [
+    "name: playtime-service",
+    "  db:",
+    "    image: postgres:17",
+    "      - database:/var/lib/postgresql/data",
+    "  database:",
+  ])
+    assert.ok(`\n${compose}`.includes(`\n${line}\n`), line);
+});
+
+test("everything that the image is built from is let in by .dockerignore, and secrets are not", () => {
+  const [all, ...letIn] = text(".dockerignore")
+    .split("\n")
+    .filter((line) => line !== "" && !line.startsWith("#"));
+  assert.equal(all, "*");
+  const copied = [...text("Dockerfile").matchAll(/^COPY (?!--from)(.+) \S+$/gm)].flatMap(([, names = ""]) =>
+    names.split(" "),
+  );
+  assert.deepEqual(letIn.sort(), [...new Set(copied)].map((name) => `!${name}`).sort());
+});
