@@ -7,6 +7,10 @@ import { Refusal } from "./refusal.ts";
 import { refusalLog, type SayRefusal } from "./refusal-log.ts";
 
 const bodyBytes = 64 * 1024;
+const heldBytes = 64 * 1024 * 1024;
+const mostChunks = 4_096;
+const joinedChunks = 128;
+const mostConnections = 10_000;
 const headerBytes = 16 * 1024;
 const headersMs = 10_000;
 const requestMs = 15_000;
@@ -34,10 +38,12 @@ export async function serve({ route, host, port, log }: ServeOptions): Promise<S
     (request, response) => void handle(request, response),
   );
 
+  server.maxConnections = mostConnections;
   const say = refusalLog(log);
+  const held: Held = { bytes: 0 };
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const call = callOf(request);
+    const call = callOf(request, held);
     try {
       const handler = route(call);
       send(request, response, await handler(call), isStopping);
@@ -73,13 +79,13 @@ export async function serve({ route, host, port, log }: ServeOptions): Promise<S
 export type ServeOptions = { route: (call: Call) => Handler; host: string; port: number; log: Log };
 export type Server = { port: number; stop: () => Promise<void> };
 
-function callOf(request: IncomingMessage): Call {
+function callOf(request: IncomingMessage, held: Held): Call {
   return {
     method: request.method ?? "",
     path: pathOf(request.url ?? ""),
     headers: request.headers,
     param: undefined,
-    body: () => readBody(request),
+    body: () => readBody(request, held),
     facts: {},
   };
 }
@@ -92,24 +98,45 @@ function pathOf(target: string): string {
 }
 
 /** Collects the body, and settles at once when it is too large: by what it announces or by what came. */
-function readBody(request: IncomingMessage): Promise<Buffer> {
+function readBody(request: IncomingMessage, held: Held): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    const tooLarge = () => reject(new Refusal("body-too-large"));
-    if (Number(request.headers["content-length"]) > bodyBytes) return tooLarge();
     const chunks: Buffer[] = [];
     let bytes = 0;
-    request.on("data", (chunk: Buffer) => {
+    let count = 0;
+    const letGo = () => {
+      held.bytes -= bytes;
+      bytes = 0;
+      chunks.length = 0;
+      request.off("data", collect);
+    };
+    const fail = (error: Error) => {
+      letGo();
+      reject(error);
+    };
+    const collect = (chunk: Buffer) => {
       bytes += chunk.length;
-      if (bytes > bodyBytes) return tooLarge();
-      chunks.push(chunk);
+      held.bytes += chunk.length;
+      if (bytes > bodyBytes) return fail(new Refusal("body-too-large"));
+      if (held.bytes > heldBytes) return fail(new Refusal("overloaded"));
+      // Single bytes, each in a chunk of its own, take a hundred times their room, and far more work.
+      if (++count > mostChunks) return void request.destroy();
+      if (chunks.push(chunk) === joinedChunks) chunks.splice(0, joinedChunks, Buffer.concat(chunks));
+    };
+    if (Number(request.headers["content-length"]) > bodyBytes) return fail(new Refusal("body-too-large"));
+    request.on("data", collect);
+    request.on("end", () => {
+      resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks));
+      letGo();
     });
-    request.on("end", () => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)));
     // Comes after every request; to make an error each time would cost as much as the signature.
     request.on("close", () => {
-      if (!request.complete) reject(new Refusal("malformed", { detail: "The body ended early." }));
+      if (!request.complete) fail(new Refusal("malformed", { detail: "The body ended early." }));
     });
   });
 }
+
+/** What all bodies together hold that have begun to arrive. */
+type Held = { bytes: number };
 
 function send(request: IncomingMessage, response: ServerResponse, answer: Answer, isStopping: boolean): void {
   const { status, body, headers } = answer;
