@@ -1,0 +1,147 @@
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { after, before, describe, test } from "node:test";
+import { createTestDatabase, type TestDatabase } from "./support/database.ts";
+import {
+  deliverySignature,
+  hmac,
+  insertConnections,
+  post,
+  startTestService,
+  type TestService,
+} from "./support/service.ts";
+import { type SteamStub, startSteamStub } from "./support/steam-stub.ts";
+
+/*
+ * Every address of the service, and what each kind of caller gets there. `app.ts` is read for its addresses: one without a
+ * line here fails.
+ */
+
+const planted = { bm: "planted-secret-of-bm-77", script: "planted-secret-of-script-77", off: "planted-secret-off-77" };
+const steamKey = "PLANTEDSTEAMKEY77";
+const delivery = JSON.stringify({ steam_id: "76561198000000001", playtime: "60", game_id: 1 });
+const question = JSON.stringify({ steam_ids: ["76561198000000001"], game_id: 1 });
+
+type Callers = Record<
+  "unsigned" | "wronglySigned" | "otherKind" | "disabled" | "replayed" | "stale" | "right",
+  () => ReturnType<typeof post>
+>;
+type Expected = Partial<Record<keyof Callers, number>> | "open to everybody";
+
+/** What every caller gets at every address. A replayed delivery is accepted and changes nothing. */
+const addresses: Record<string, Expected> = {
+  "POST /set-playtime/bm/:path/": {
+    unsigned: 401,
+    wronglySigned: 401,
+    otherKind: 401,
+    disabled: 403,
+    stale: 401,
+    right: 200,
+    replayed: 200,
+  },
+  "POST /get-playtime/:path/": {
+    unsigned: 401,
+    wronglySigned: 401,
+    otherKind: 401,
+    disabled: 403,
+    right: 200,
+    replayed: 200,
+  },
+  "GET /healthz": "open to everybody",
+  "GET /readyz": "open to everybody",
+};
+
+let db: TestDatabase;
+let steam: SteamStub;
+let service: TestService;
+const answers: string[] = [];
+
+before(async () => {
+  [db, steam] = await Promise.all([createTestDatabase(), startSteamStub({ owned: { status: 403 } })]);
+  await insertConnections(db, [
+    { kind: "battlemetrics", path: "in", secret: planted.bm, enabled: true, fixedGameId: null },
+    { kind: "script", path: "in", secret: planted.script, enabled: true, fixedGameId: null },
+    { kind: "battlemetrics", path: "off", secret: planted.off, enabled: false, fixedGameId: null },
+    { kind: "script", path: "off", secret: planted.off, enabled: false, fixedGameId: null },
+  ]);
+  service = await startTestService(db, { config: { STEAM: { KEY: steamKey, API_URL: steam.url } } });
+});
+after(async () => {
+  await service.stop();
+  await steam.stop();
+  await db.drop();
+});
+
+test("every address of the service has its line here", async () => {
+  const source = await readFile(new URL("../src/app.ts", import.meta.url), "utf8");
+  const found = [...source.matchAll(/"([A-Z]+ \/[^"\s]*)"/g)].map(([, address]) => address);
+  assert.ok(found.length > 0);
+  assert.deepEqual(found.sort(), Object.keys(addresses).sort());
+});
+
+for (const [address, expected] of Object.entries(addresses))
+  describe(address, () => {
+    if (expected === "open to everybody")
+      test("says only whether the service works", async () => {
+        const [method = "", path = ""] = address.split(" ");
+        const answer = await fetch(service.url + path, { method });
+        assert.deepEqual([answer.status, await answer.json()], [200, { status: "ok" }]);
+      });
+    else
+      for (const [caller, status] of Object.entries(expected))
+        test(`a caller who is ${caller}: ${status}`, async () => {
+          const answer = await callersOf(address)[caller as keyof Callers]();
+          answers.push(answer.text, JSON.stringify([...answer.headers]));
+          assert.equal(answer.status, status, answer.text);
+          if (status >= 400) assert.deepEqual(Object.keys(answer.json), ["code", "detail"]);
+        });
+  });
+
+test("a delivery that is replayed changes nothing", async () => {
+  const signature = deliverySignature(planted.bm, delivery, new Date(Date.now() - 1_000).toISOString());
+  const url = `${service.url}/set-playtime/bm/in/`;
+  await post(url, delivery, { "x-signature": signature });
+  const rows = async () => JSON.stringify(await db.sql`select * from playtimes`);
+  const first = await rows();
+  assert.equal((await post(url, delivery, { "x-signature": signature })).status, 200);
+  assert.equal(await rows(), first);
+});
+
+test("nothing in the log or in an answer is a secret, a signature or the Steam key, and one planted there is found", async () => {
+  // Steam refuses the key, which is said in the log.
+  assert.ok(steam.calls.length > 0 && service.lines.some(({ message }) => message.includes("Steam refuses")));
+  const forbidden = [
+    ...Object.values(planted),
+    steamKey,
+    hmac(planted.script, question),
+    deliverySignature(planted.bm, delivery).slice(-64),
+  ];
+  const holds = (text: string) => forbidden.filter((secret) => text.toLowerCase().includes(secret.toLowerCase()));
+  assert.deepEqual(holds(service.logText() + answers.join()), []);
+  assert.doesNotMatch(service.logText(), /\b[0-9a-f]{64}\b/i);
+  assert.deepEqual(holds(`${service.logText()} secret=${planted.off.toUpperCase()}`), [planted.off]);
+});
+
+function callersOf(address: string): Callers {
+  const isDelivery = address.includes("/set-playtime/");
+  const body = isDelivery ? delivery : question;
+  const path = address.split(" ")[1] ?? "";
+  const url = (name: string) => service.url + path.replace(":path", name);
+  const sign = (secret: string, as = isDelivery, at?: string) => ({
+    "x-signature": as ? deliverySignature(secret, body, at) : hmac(secret, body),
+  });
+  const [own, other] = isDelivery ? [planted.bm, planted.script] : [planted.script, planted.bm];
+  const recorded = sign(own);
+  return {
+    unsigned: () => post(url("in"), body),
+    wronglySigned: () => post(url("in"), body, sign("not-the-secret")),
+    otherKind: () => post(url("in"), body, sign(other)),
+    disabled: () => post(url("off"), body, sign(planted.off)),
+    stale: () => post(url("in"), body, sign(own, true, new Date(Date.now() - 3_600_000).toISOString())),
+    right: () => post(url("in"), body, sign(own)),
+    replayed: async () => {
+      await post(url("in"), body, recorded);
+      return post(url("in"), body, recorded);
+    },
+  };
+}
