@@ -2,14 +2,11 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { type AddressInfo, Server as NetServer } from "node:net";
 import type { Log } from "../log.ts";
 import { Malformed } from "../parse.ts";
+import { bodyBytes, bodyReader, type ReadBody } from "./body.ts";
 import type { Answer, Call, Handler } from "./call.ts";
 import { Refusal } from "./refusal.ts";
 import { refusalLog, type SayRefusal } from "./refusal-log.ts";
 
-const bodyBytes = 64 * 1024;
-const heldBytes = 64 * 1024 * 1024;
-const mostChunks = 4_096;
-const joinedChunks = 128;
 const mostConnections = 10_000;
 const headerBytes = 16 * 1024;
 const headersMs = 10_000;
@@ -40,10 +37,10 @@ export async function serve({ route, host, port, log }: ServeOptions): Promise<S
 
   server.maxConnections = mostConnections;
   const say = refusalLog(log);
-  const held: Held = { bytes: 0 };
+  const readBody = bodyReader();
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const call = callOf(request, held);
+    const call = callOf(request, readBody);
     try {
       const handler = route(call);
       send(request, response, await handler(call), isStopping);
@@ -79,13 +76,13 @@ export async function serve({ route, host, port, log }: ServeOptions): Promise<S
 export type ServeOptions = { route: (call: Call) => Handler; host: string; port: number; log: Log };
 export type Server = { port: number; stop: () => Promise<void> };
 
-function callOf(request: IncomingMessage, held: Held): Call {
+function callOf(request: IncomingMessage, readBody: ReadBody): Call {
   return {
     method: request.method ?? "",
     path: pathOf(request.url ?? ""),
     headers: request.headers,
     param: undefined,
-    body: () => readBody(request, held),
+    body: () => readBody(request),
     facts: {},
   };
 }
@@ -96,47 +93,6 @@ function pathOf(target: string): string {
   const query = origin.indexOf("?");
   return query < 0 ? origin : origin.slice(0, query);
 }
-
-/** Collects the body, and settles at once when it is too large: by what it announces or by what came. */
-function readBody(request: IncomingMessage, held: Held): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let bytes = 0;
-    let count = 0;
-    const letGo = () => {
-      held.bytes -= bytes;
-      bytes = 0;
-      chunks.length = 0;
-      request.off("data", collect);
-    };
-    const fail = (error: Error) => {
-      letGo();
-      reject(error);
-    };
-    const collect = (chunk: Buffer) => {
-      bytes += chunk.length;
-      held.bytes += chunk.length;
-      if (bytes > bodyBytes) return fail(new Refusal("body-too-large"));
-      if (held.bytes > heldBytes) return fail(new Refusal("overloaded"));
-      // Single bytes, each in a chunk of its own, take a hundred times their room, and far more work.
-      if (++count > mostChunks) return void request.destroy();
-      if (chunks.push(chunk) === joinedChunks) chunks.splice(0, joinedChunks, Buffer.concat(chunks));
-    };
-    if (Number(request.headers["content-length"]) > bodyBytes) return fail(new Refusal("body-too-large"));
-    request.on("data", collect);
-    request.on("end", () => {
-      resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks));
-      letGo();
-    });
-    // Comes after every request; to make an error each time would cost as much as the signature.
-    request.on("close", () => {
-      if (!request.complete) fail(new Refusal("malformed", { detail: "The body ended early." }));
-    });
-  });
-}
-
-/** What all bodies together hold that have begun to arrive. */
-type Held = { bytes: number };
 
 function send(request: IncomingMessage, response: ServerResponse, answer: Answer, isStopping: boolean): void {
   const { status, body, headers } = answer;
