@@ -195,10 +195,10 @@ function awayBecause(error: unknown): string {
   return code === "" ? "" : code;
 }
 
-/** The connection's fault or a server that is stopping or starting: worth another try at once. */
+/** The connection's fault, a server that is stopping or starting, a deadlock: worth another try at once. */
 function isConnectionTrouble(error: unknown): boolean {
   const code = errorCode(error);
-  return !(error instanceof postgres.PostgresError) ? code !== "" : /^(08|57P|53300|26000)/.test(code);
+  return !(error instanceof postgres.PostgresError) ? code !== "" : /^(08|40|57P|53300|26000)/.test(code);
 }
 
 /** Postgres' five characters, or the code of postgres.js or of the operating system; empty for any other error. */
