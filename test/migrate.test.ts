@@ -21,6 +21,16 @@ async function emptyDatabase(): Promise<TestDatabase> {
   return db;
 }
 
+/** As the service does it: over a connection of its own. */
+async function migrated(db: TestDatabase, folder?: URL): Promise<string[]> {
+  const client = createClient(db.address, 1);
+  try {
+    return await migrate(client, folder);
+  } finally {
+    await client.end();
+  }
+}
+
 /** A copy of our sql folder with further files. */
 async function sqlWith(files: Record<string, string>): Promise<URL> {
   const folder = await mkdtemp(join(tmpdir(), "playtime-sql-"));
@@ -36,9 +46,9 @@ test("an empty database gets every file once, in order, with its record", async 
     "900-b.sql": "insert into note values ('b')",
     "899-a.sql": "create table note (text text)",
   });
-  const ran = await migrate(db.sql, folder);
+  const ran = await migrated(db, folder);
   assert.deepEqual(ran.slice(-2), ["899-a.sql", "900-b.sql"]);
-  assert.deepEqual(await migrate(db.sql, folder), []);
+  assert.deepEqual(await migrated(db, folder), []);
   const rows = await db.sql<{ name: string }[]>`select name from schema_files order by name`;
   assert.deepEqual(
     rows.map(({ name }) => name),
@@ -50,7 +60,7 @@ test("an empty database gets every file once, in order, with its record", async 
 test("a file that fails leaves nothing of itself, and is run again next time", async () => {
   const db = await emptyDatabase();
   const folder = await sqlWith({ "900-bad.sql": "create table half (x int); select 1/0;" });
-  await assert.rejects(migrate(db.sql, folder), { code: "22012" });
+  await assert.rejects(migrated(db, folder), { code: "22012" });
   assert.deepEqual(
     [
       ...(await db.sql`select to_regclass('half') as half, (select count(*)::int from schema_files where name like '900%') as recorded`),
@@ -58,7 +68,7 @@ test("a file that fails leaves nothing of itself, and is run again next time", a
     [{ half: null, recorded: 0 }],
   );
   await writeFile(new URL("900-bad.sql", folder), "create table half (x int);");
-  assert.deepEqual(await migrate(db.sql, folder), ["900-bad.sql"]);
+  assert.deepEqual(await migrated(db, folder), ["900-bad.sql"]);
 });
 
 test("processes that start at the same moment do no harm", async () => {
@@ -73,9 +83,9 @@ test("processes that start at the same moment do no harm", async () => {
 
 test("a file that we do not have makes the start refuse, in words", async () => {
   const db = await emptyDatabase();
-  await migrate(db.sql);
+  await migrated(db);
   await db.sql`insert into schema_files (name) values ('999-future.sql')`;
-  await assert.rejects(migrate(db.sql), { name: "DatabaseProblem", message: /newer version.*999-future\.sql/ });
+  await assert.rejects(migrated(db), { name: "DatabaseProblem", message: /newer version.*999-future\.sql/ });
 });
 
 test("a user without rights is told what its database's owner must run", async (context) => {

@@ -7,7 +7,8 @@ export const sqlFolder = new URL("../../sql/", import.meta.url);
 
 /**
  * Runs each sql file that the database does not know yet, in the order of their names, each in a transaction together
- * with its record. Two processes that start together wait for each other. Returns the names of the files that ran.
+ * with its record. Two processes that start together wait for each other. `sql` has a single connection. Returns the
+ * names of the files that ran.
  * Throws DatabaseProblem when the database knows a file that we do not have, or does not let us.
  */
 export async function migrate(sql: Sql, folder = sqlFolder): Promise<string[]> {
@@ -44,15 +45,22 @@ async function createRecord(sql: Sql): Promise<void> {
   }
 }
 
-function runOnce(sql: Sql, name: string, text: string): Promise<boolean> {
-  return sql.begin(async (transaction) => {
-    await transaction`lock table schema_files in share row exclusive mode`;
-    const [done] = await transaction`select 1 from schema_files where name = ${name}`;
-    if (done) return false;
-    await transaction.unsafe(text);
-    await transaction`insert into schema_files (name) values (${name})`;
-    return true;
-  });
+/** Not by the driver's own `begin`, which crashes the process when the connection is lost inside (postgres.js 3.4.9). */
+async function runOnce(sql: Sql, name: string, text: string): Promise<boolean> {
+  await sql`begin`;
+  try {
+    await sql`lock table schema_files in share row exclusive mode`;
+    const [done] = await sql`select 1 from schema_files where name = ${name}`;
+    if (!done) {
+      await sql.unsafe(text);
+      await sql`insert into schema_files (name) values (${name})`;
+    }
+    await sql`commit`;
+    return !done;
+  } catch (error) {
+    await sql`rollback`.catch(() => {});
+    throw error;
+  }
 }
 
 function noRights(error: unknown): string {
