@@ -7,6 +7,7 @@ import { judge } from "./goals.ts";
 import { hasWrk, wrkMissing } from "./load.ts";
 import { memory } from "./memory.ts";
 import { build, stopAll } from "./processes.ts";
+import { profile } from "./profile.ts";
 import { insert, mixed, query, rows, steam, webhook } from "./scenarios.ts";
 import { startUp } from "./startup.ts";
 import { tables } from "./table.ts";
@@ -21,6 +22,7 @@ const scenarios: Record<string, (bench: Bench) => Promise<void>> = {
   start: startUp,
   rows,
   memory,
+  profile,
 };
 const usual = ["webhook", "insert", "query", "steam", "mixed", "start", "rows", "memory"];
 const usualQuick = ["webhook", "query", "start"];
