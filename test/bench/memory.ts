@@ -1,0 +1,42 @@
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { drive } from "./load.ts";
+import { rssMb } from "./measure.ts";
+import { mixed, writeRequests } from "./requests.ts";
+import { startSteam, steamSettings } from "./steam.ts";
+import { type Bench, serviceTarget, stop, type Target } from "./targets.ts";
+
+const variants = {
+  memory: [],
+  "memory, small heap": ["--max-old-space-size=64", "--max-semi-space-size=2"],
+};
+
+/** Resident memory at rest, after a million mixed requests, and after a second million: the load may not make it grow. */
+export async function memory(bench: Bench): Promise<void> {
+  const million = bench.quick ? 100_000 : 1_000_000;
+  const steam = await startSteam({ hangs: false });
+  for (const [name, flags] of Object.entries(variants)) {
+    const target = await serviceTarget(bench, { env: steamSettings(steam.url), flags });
+    const tell = (what: string, value: number | undefined, unit: string) => {
+      if (value !== undefined) bench.figures.push({ name: `${name}, ${what}`, value, unit });
+    };
+    const { pid } = target.server;
+    await sleep(2_000);
+    tell("at rest", await rssMb(pid), "MB");
+    const first = await after(million, target, bench.folder);
+    tell("after a million requests", first, "MB");
+    const second = await after(million, target, bench.folder);
+    tell("second million", first && second && second / first, "times the first");
+    await stop([target]);
+  }
+  await steam.stop();
+}
+
+async function after(requests: number, { server }: Target, folder: string): Promise<number | undefined> {
+  for (let sent = 0; sent < requests; ) {
+    const file = await writeRequests(join(folder, "requests"), mixed(100_000));
+    sent += (await drive(server.url, file, { connections: 32, seconds: 5 })).requests;
+  }
+  await sleep(2_000);
+  return rssMb(server.pid);
+}
