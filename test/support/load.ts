@@ -34,19 +34,19 @@ export function createLedger(players = 300) {
      * later may be there without having been acknowledged), or one that nobody sent.
      */
     problems: async (sql: Sql): Promise<string[]> => {
-      const rows = await sql<{ id: string; seconds: number; at: Date }[]>`
-        select steam_id::text as id, bm_seconds as seconds, bm_signed_at as at from playtimes where game_id = ${gameId}`;
+      const rows = await sql<{ id: string; seconds: number; ms: number }[]>`
+        select steam_id::text as id, bm_seconds as seconds, extract(epoch from bm_signed_at)::float8 * 1000 as ms from playtimes where game_id = ${gameId}`;
       const byId = new Map(rows.map((row) => [row.id, row]));
       const problems = [...acknowledged].flatMap(([steamId, newest]) => {
         const row = byId.get(steamId);
         if (!row) return [`${steamId} was acknowledged and is missing`];
-        const stored = { signedMs: row.at.getTime(), seconds: row.seconds };
+        const stored = { signedMs: Math.round(row.ms), seconds: row.seconds };
         return isNewer(newest, stored)
           ? [`${steamId} holds ${row.seconds}, but ${newest.seconds} was acknowledged`]
           : [];
       });
       for (const row of rows)
-        if (sent.get(row.id)?.get(row.seconds)?.signedMs !== row.at.getTime())
+        if (sent.get(row.id)?.get(row.seconds)?.signedMs !== Math.round(row.ms))
           problems.push(`${row.id} holds a figure that nobody sent`);
       return problems;
     },
