@@ -29,14 +29,15 @@ export async function createTestDatabase({ empty = false } = {}): Promise<TestDa
   await onServer((sql) => createDatabase(sql, name, empty ? "template0" : templateName));
   const address = addressOfDatabase(name);
   const database = connect(address, quiet);
+  // Not those of the database, which may give its connections up.
+  const sql = createClient(address, 2);
   return {
     address,
     name,
     database,
-    get sql() {
-      return database.sql;
-    },
+    sql,
     drop: async () => {
+      await sql.end();
       await database.close();
       await onServer((sql) => sql.unsafe(`drop database if exists ${name} with (force)`));
     },
