@@ -40,6 +40,7 @@ const groundFloor = [
   "parse.ts",
   "signature.ts",
   "log.ts",
+  "prometheus.ts",
   "version.ts",
 ];
 
