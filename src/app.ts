@@ -4,6 +4,7 @@ import type { Database } from "./database/connect.ts";
 import type { Handler } from "./http/call.ts";
 import { router } from "./http/router.ts";
 import type { Log } from "./log.ts";
+import { createMetrics, unmeasured } from "./metrics.ts";
 import { playtimesIn } from "./playtimes.ts";
 import { query } from "./query.ts";
 import { createSteam } from "./steam.ts";
@@ -12,7 +13,9 @@ import { webhook } from "./webhook.ts";
 /** Every address of the service. */
 export async function createApp({ config, database, log, now = () => new Date() }: AppDeps) {
   const directory = await openDirectory(database, log);
-  const playtimes = playtimesIn(database);
+  const metrics = config.METRICS.TOKEN === "" ? undefined : createMetrics();
+  const { measured, onBatch } = metrics ?? unmeasured;
+  const playtimes = playtimesIn(database, onBatch);
   const steam = createSteam({
     key: config.STEAM.KEY,
     apiUrl: config.STEAM.API_URL,
@@ -26,17 +29,30 @@ export async function createApp({ config, database, log, now = () => new Date() 
   const shared = { directory, playtimes, now, hmacEnabled: config.HMAC.ENABLE };
 
   const route = router({
-    "POST /set-playtime/bm/:path/": webhook({ ...shared, toleranceSeconds: config.HMAC.TIMESTAMP_DEVIATION }),
-    "POST /get-playtime/:path/": query({
-      ...shared,
-      steam,
-      deadlineMs: config.STEAM.DEADLINE * 1_000 - marginMs,
-      recheckMs: config.STEAM.RECHECK_HOURS * 3_600_000,
-    }),
+    "POST /set-playtime/bm/:path/": measured(
+      "battlemetrics",
+      webhook({ ...shared, toleranceSeconds: config.HMAC.TIMESTAMP_DEVIATION }),
+    ),
+    "POST /get-playtime/:path/": measured(
+      "script",
+      query({
+        ...shared,
+        steam,
+        deadlineMs: config.STEAM.DEADLINE * 1_000 - marginMs,
+        recheckMs: config.STEAM.RECHECK_HOURS * 3_600_000,
+      }),
+    ),
     "GET /healthz": () => json(200, { status: "ok" }),
     "GET /readyz": ready(database),
+    ...(metrics ? { "GET /metrics": metrics.page(config.METRICS.TOKEN, { directory, steam, database }) } : {}),
   });
-  return { route, stop: directory.stop };
+  return {
+    route,
+    stop: () => {
+      directory.stop();
+      metrics?.stop();
+    },
+  };
 }
 
 export type AppDeps = { config: Config; database: Database; log: Log; now?: () => Date };

@@ -23,6 +23,15 @@ const word: Parser<string> = (value, place) => {
   return trimmed;
 };
 
+/** Empty, or so long that it cannot be guessed. */
+const token: Parser<string> = (value, place) => {
+  const given = word(value, place);
+  if (given !== "" && given.length < tokenCharacters)
+    throw new Malformed(place, `at least ${tokenCharacters} characters, such as \`openssl rand -hex 32\` makes them`);
+  return given;
+};
+const tokenCharacters = 32;
+
 /** Every setting, by section and key as in the file; seconds, hours and counts are whole numbers. */
 export const settings = {
   SERVER: {
@@ -53,6 +62,9 @@ export const settings = {
     CALLS_PER_SECOND: setting(integer({ min: 1, max: 1_000 }), 5),
     CALLS_PER_DAY: setting(integer({ min: 0, max: 100_000_000 }), 90_000),
     API_URL: setting(httpUrl, "https://api.steampowered.com"),
+  },
+  METRICS: {
+    TOKEN: secret(token, ""),
   },
   LOG: {
     LEVEL: setting(oneOf(levels), "info"),
@@ -110,6 +122,7 @@ export async function readConfig({
     HMAC: section("HMAC"),
     POSTGRES: section("POSTGRES"),
     STEAM: section("STEAM"),
+    METRICS: section("METRICS"),
     LOG: section("LOG"),
     DJANGO: section("DJANGO"),
     databaseUrl: databaseUrl(env["DATABASE_URL"] ?? ""),

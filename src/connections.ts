@@ -99,6 +99,8 @@ const columns = (sql: Run) => sql`
 export type Directory = {
   /** The connection that a call names; throws the Refusals "unknown-path" and "disabled-connection". */
   open: (kind: Kind, call: Call) => Connection;
+  /** All of them, as they are known at this moment. */
+  stored: () => Connection[];
   stop: () => void;
 };
 
@@ -132,6 +134,7 @@ export async function openDirectory(database: Pick<Database, "run">, log: Log): 
       if (!connection.enabled) throw new Refusal("disabled-connection");
       return connection;
     },
+    stored: () => kinds.flatMap((kind) => [...known[kind].values()]),
     stop: () => {
       stopped = true;
       clearTimeout(timer);

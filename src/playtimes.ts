@@ -39,8 +39,11 @@ const writes = { batchSize: 1_000, waitingItems: 10_000, concernsAll };
 // The rows of a batch live until its last one has come: larger ones cost more in garbage collection than they save.
 const reads = { batchSize: 500, waitingItems: 2_000, concernsAll };
 
+/** Told of each batch, before it is run. */
+export type OnBatch = (of: "deliveries" | "steam-answers" | "queries", items: number) => void;
+
 /** All reads and writes of players' times. Throws the Refusals "database-away" and "overloaded". */
-export function playtimesIn(database: Pick<Database, "run">) {
+export function playtimesIn(database: Pick<Database, "run">, onBatch: OnBatch = () => {}) {
   return {
     /** The newest signed time wins, at equal times the larger figure; anything else changes nothing. */
     saveBattlemetrics: coalesce<BattlemetricsTime, void>({ ...writes, run: saveBattlemetrics }),
@@ -67,6 +70,7 @@ export function playtimesIn(database: Pick<Database, "run">) {
   };
 
   async function saveBattlemetrics(times: BattlemetricsTime[], sinceMs: number) {
+    onBatch("deliveries", times.length);
     const rows = newestOfEach(times, (a, b) => a.signedAt.getTime() - b.signedAt.getTime() || a.seconds - b.seconds);
     await database.run(
       (sql) => sql`
@@ -84,6 +88,7 @@ export function playtimesIn(database: Pick<Database, "run">) {
   }
 
   async function saveSteam(times: SteamTime[], sinceMs: number) {
+    onBatch("steam-answers", times.length);
     const rows = newestOfEach(times, (a, b) => a.checkedAt.getTime() - b.checkedAt.getTime());
     await database.run(
       (sql) => sql`
@@ -104,6 +109,7 @@ export function playtimesIn(database: Pick<Database, "run">) {
   // The limit inside makes each pair a look-up in the primary key, however many they are: a join of many pairs may be
   // planned as a scan of the whole table.
   async function find(questions: Asked[], sinceMs: number) {
+    onBatch("queries", questions.length);
     const pairs = questions.flatMap(({ steamIds, gameId }) => steamIds.map((steamId) => ({ steamId, gameId })));
     const rows = await database.run(
       (sql) => sql<(Times & { place: number })[]>`

@@ -46,7 +46,7 @@ export function query({ directory, playtimes, steam, now, hmacEnabled, deadlineM
 }
 
 export type QueryDeps = {
-  directory: Directory;
+  directory: Pick<Directory, "open">;
   playtimes: Pick<Playtimes, "find">;
   steam: Pick<Steam, "ask">;
   now: () => Date;

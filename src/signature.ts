@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from "node:crypto";
+import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 
 /** HMAC-SHA256; the key is the secret's UTF-8 text. Some of the message may be bytes that came over the wire. */
 export function sign(secret: string, ...message: (string | Buffer)[]): Buffer {
@@ -13,6 +13,13 @@ export function anyMatches(signatures: readonly string[], right: Buffer): boolea
 }
 
 const sha256Hex = /^[0-9a-f]{64}$/i;
+
+/** Compared in constant time, whatever their lengths. */
+export function isSameText(a: string, b: string): boolean {
+  return timingSafeEqual(sha256(a), sha256(b));
+}
+
+const sha256 = (text: string) => createHash("sha256").update(text).digest();
 
 /** A script's header: the bare hex. Undefined when it is something else. */
 export function parseScriptSignature(header: string): string | undefined {

@@ -6,7 +6,23 @@ import type { Log } from "./log.ts";
  */
 export type Gate = {
   enter: (entrant: Entrant) => Promise<boolean>;
-  leave: (outcome: { kind: string; reason?: string }) => void;
+  leave: (outcome: { kind: CallEnd; reason?: string }) => void;
+  status: () => GateStatus;
+};
+
+/** How a call to Steam went; `steam.ts` says what each means. */
+export type CallEnd = "answer" | "passing" | "nonsense" | "forbidden" | "player";
+
+export type GateStatus = {
+  /** Probing: the pause is over, and the next call decides. */
+  breaker: "closed" | "open" | "probing";
+  /** Calls since the start, by how they went. */
+  ended: Record<CallEnd, number>;
+  /** Who was not let in, since the start. */
+  dropped: number;
+  waiting: number;
+  callsToday: number;
+  callsPerDay: number;
 };
 
 /** Both may change while it waits: another query may join with a later deadline. */
@@ -51,10 +67,15 @@ export function createGate(options: GateOptions): Gate {
   const bucket = { tokens: limits.burstCalls, filledAtMs: clockMs() };
   const today = { date: "", calls: 0, saidFull: false };
   const breaker = { failures: 0, openUntilMs: 0, openMs: 0, probing: false, reason: "" };
+  const ended: Record<CallEnd, number> = { answer: 0, passing: 0, nonsense: 0, forbidden: 0, player: 0 };
+  let dropped = 0;
 
   return {
     enter: (entrant) => {
-      if (waiting.length >= limits.waitingCalls || isOpen() || !isInDay(entrant)) return Promise.resolve(false);
+      if (waiting.length >= limits.waitingCalls || isOpen() || !isInDay(entrant)) {
+        dropped += 1;
+        return Promise.resolve(false);
+      }
       return new Promise((enter) => {
         waiting.push({ entrant, enter });
         letIn();
@@ -62,10 +83,19 @@ export function createGate(options: GateOptions): Gate {
     },
     leave: ({ kind, reason }) => {
       active -= 1;
+      ended[kind] += 1;
       if (kind === "answer" || kind === "player") succeeded();
       else failed(kind === "forbidden", reason ?? "");
       letIn();
     },
+    status: () => ({
+      breaker: breaker.openUntilMs === 0 ? "closed" : breaker.openUntilMs > clockMs() ? "open" : "probing",
+      ended: { ...ended },
+      dropped,
+      waiting: waiting.length,
+      callsToday: today.date === dateOf(now()) ? today.calls : 0,
+      callsPerDay,
+    }),
   };
 
   function letIn(): void {
@@ -88,6 +118,7 @@ export function createGate(options: GateOptions): Gate {
   function refuse(which: (one: Waiting) => boolean): void {
     const refused = waiting.filter(which);
     if (refused.length === 0) return;
+    dropped += refused.length;
     waiting = waiting.filter((one) => !refused.includes(one));
     for (const { enter } of refused) enter(false);
   }
@@ -102,7 +133,7 @@ export function createGate(options: GateOptions): Gate {
   }
 
   function isInDay({ refresh }: Entrant): boolean {
-    const date = now().toISOString().slice(0, 10);
+    const date = dateOf(now());
     if (date !== today.date) Object.assign(today, { date, calls: 0, saidFull: false });
     const isIn = today.calls < (refresh ? callsPerDay * refreshShare : callsPerDay);
     if (!isIn && !today.saidFull) {
@@ -137,6 +168,8 @@ export function createGate(options: GateOptions): Gate {
     else log.warn("Steam is failing; it is asked again now and then", { reason, pauseSeconds: breaker.openMs / 1_000 });
   }
 }
+
+const dateOf = (time: Date) => time.toISOString().slice(0, 10);
 
 const forbiddenWords =
   "Steam refuses our calls: the key in [STEAM] KEY is wrong, or this server's address is blocked. Compare the key with https://steamcommunity.com/dev/apikey";

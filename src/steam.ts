@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Log } from "./log.ts";
 import { isObject, largestInteger, type SteamId } from "./parse.ts";
 import type { Playtimes, SteamStatus } from "./playtimes.ts";
-import { createGate, type GateLimits } from "./steam-gate.ts";
+import { type CallEnd, createGate, type GateLimits, type GateStatus } from "./steam-gate.ts";
 
 /** Asks the Steam Web API for a player's total time in a game. https://partner.steamgames.com/doc/webapi/IPlayerService */
 export type Steam = {
@@ -12,6 +12,7 @@ export type Steam = {
    * dropped. Throws the Refusal "database-away" when the answer could not be stored.
    */
   ask: (question: Question) => Promise<boolean>;
+  status: () => GateStatus;
 };
 
 export type Question = {
@@ -63,6 +64,7 @@ export function createSteam({ playtimes, now, log, limits, ...config }: SteamDep
       asking.set(key, { question: own, answered });
       return answered;
     },
+    status: gate.status,
   };
 
   async function askAndStore(question: Question): Promise<boolean> {
@@ -107,7 +109,7 @@ type Found = { status: SteamStatus; seconds: number | null };
  */
 export type Outcome =
   | { kind: "answer"; found: Found | "absent" }
-  | { kind: "passing" | "nonsense" | "forbidden" | "player"; reason: string };
+  | { kind: Exclude<CallEnd, "answer">; reason: string };
 
 async function fetchOnce(
   url: string,

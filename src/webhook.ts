@@ -26,7 +26,7 @@ export function webhook({ directory, playtimes, now, hmacEnabled, toleranceSecon
 }
 
 export type WebhookDeps = {
-  directory: Directory;
+  directory: Pick<Directory, "open">;
   playtimes: Pick<Playtimes, "saveBattlemetrics">;
   now: () => Date;
   hmacEnabled: boolean;

@@ -157,6 +157,16 @@ test("a secret that is wrong is not shown", async () => {
   assert.ok(!(await problem('[STEAM]\nKEY = "two words"')).includes("two words"));
 });
 
+test("a token is empty or long, its blanks around are trimmed, and it is not shown when it is too short", async () => {
+  const token = "0123456789abcdef0123456789abcdef";
+  assert.equal((await read(`[METRICS]\nTOKEN = " ${token}\\n"`)).METRICS.TOKEN, token);
+  assert.equal((await read('[METRICS]\nTOKEN = ""')).METRICS.TOKEN, "");
+  assert.equal(
+    await problem(`[METRICS]\nTOKEN = "${token.slice(1)}"`),
+    "config.toml, line 2, [METRICS] TOKEN: expected at least 32 characters, such as `openssl rand -hex 32` makes them, found another value (not shown, it is a secret).",
+  );
+});
+
 test("an unknown key or section stops the start, with what there is", async () => {
   assert.equal(
     await problem("[SERVER]\n\nPROT = 80"),

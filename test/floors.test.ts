@@ -16,6 +16,7 @@ const floors: Record<string, number> = {
   "database/binaries.ts": 3,
   "database/place.ts": 2,
   "database/guarded.ts": 1,
+  "metrics.ts": 5,
   "webhook.ts": 5,
   "query.ts": 5,
   django: 5,

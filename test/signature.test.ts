@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { anyMatches, parseDeliverySignature, parseScriptSignature, parseTimestamp, sign } from "../src/signature.ts";
+import {
+  anyMatches,
+  isSameText,
+  parseDeliverySignature,
+  parseScriptSignature,
+  parseTimestamp,
+  sign,
+} from "../src/signature.ts";
 
 const official = {
   secret: "fd38838ffca5116a9024b5957571e07bce98b207fe123f286f6af494ac8e6e54",
@@ -73,4 +80,10 @@ test("a time has seconds and a zone", () => {
     "2026-01-02T03:04:05Z, s=1",
   ])
     assert.ok(Number.isNaN(parseTimestamp(text)), text);
+});
+
+test("texts are the same only as a whole, and may differ in length", () => {
+  assert.ok(isSameText("токен", "токен"));
+  for (const other of ["", "token", "toke", "token ", "Token", "tokentoken"])
+    assert.equal(isSameText("token", other), other === "token", other);
 });

@@ -51,7 +51,7 @@ function create(changes: Partial<SteamDeps> = {}) {
       ...question,
     });
   const warnings = () => lines.filter(({ level }) => level === "warn" || level === "error");
-  return { ask, saved, lines, warnings, text };
+  return { ask, saved, lines, warnings, text, status: steam.status };
 }
 
 /** A Steam that does what no stub state describes. */
@@ -182,15 +182,17 @@ test("400 and 404 concern that player alone: not tried again, and never counted 
 
 test("after five failures in a row Steam is left alone, said once, until a probe succeeds", async () => {
   let clockMs = 0;
-  const { ask: askBy, warnings, lines } = create({ limits: { openMs: 10_000, clockMs: () => clockMs } });
+  const { ask: askBy, warnings, lines, status } = create({ limits: { openMs: 10_000, clockMs: () => clockMs } });
   const ask = (number: number) => askBy(number, { dropAtMs: Number.POSITIVE_INFINITY });
   stub.states = { owned: { raw: "nonsense" } };
   for (let number = 0; number < 20; number += 1) await ask(number);
   assert.equal(stub.calls.length, 5);
+  assert.deepEqual([status().breaker, status().ended.nonsense, status().dropped], ["open", 5, 15]);
   assert.equal(warnings().length, 1);
   assert.match(warnings()[0]?.message ?? "", /Steam is failing/);
 
   clockMs += 10_000;
+  assert.equal(status().breaker, "probing");
   await Promise.all([1, 2, 3, 4].map((number) => ask(number)));
   assert.equal(stub.calls.length, 6, "one probe, while the others are refused");
   clockMs += 19_999;
@@ -201,6 +203,7 @@ test("after five failures in a row Steam is left alone, said once, until a probe
   stub.states = { owned: owned(1) };
   assert.equal(await ask(1), true);
   assert.equal(await ask(2), true);
+  assert.equal(status().breaker, "closed");
   assert.match(lines.at(-1)?.message ?? "", /Steam answers again/);
   assert.equal(warnings().length, 1);
 });

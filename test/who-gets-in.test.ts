@@ -18,6 +18,7 @@ import { type SteamStub, startSteamStub } from "./support/steam-stub.ts";
  */
 
 const planted = { bm: "planted-secret-of-bm-77", script: "planted-secret-of-script-77", off: "planted-secret-off-77" };
+const metricsToken = "planted-token-of-the-metrics-0077";
 const steamKey = "PLANTEDSTEAMKEY77";
 const delivery = JSON.stringify({ steam_id: "76561198000000001", playtime: "60", game_id: 1 });
 const question = JSON.stringify({ steam_ids: ["76561198000000001"], game_id: 1 });
@@ -26,7 +27,7 @@ type Callers = Record<
   "unsigned" | "wronglySigned" | "otherKind" | "disabled" | "replayed" | "stale" | "right",
   () => ReturnType<typeof post>
 >;
-type Expected = Partial<Record<keyof Callers, number>> | "open to everybody";
+type Expected = Partial<Record<keyof Callers, number>> | "open to everybody" | "open with its token";
 
 /** What every caller gets at every address. A replayed delivery is accepted and changes nothing. */
 const addresses: Record<string, Expected> = {
@@ -49,6 +50,7 @@ const addresses: Record<string, Expected> = {
   },
   "GET /healthz": "open to everybody",
   "GET /readyz": "open to everybody",
+  "GET /metrics": "open with its token",
 };
 
 let db: TestDatabase;
@@ -64,7 +66,9 @@ before(async () => {
     { kind: "battlemetrics", path: "off", secret: planted.off, enabled: false, fixedGameId: null },
     { kind: "script", path: "off", secret: planted.off, enabled: false, fixedGameId: null },
   ]);
-  service = await startTestService(db, { config: { STEAM: { KEY: steamKey, API_URL: steam.url } } });
+  service = await startTestService(db, {
+    config: { STEAM: { KEY: steamKey, API_URL: steam.url }, METRICS: { TOKEN: metricsToken } },
+  });
 });
 after(async () => {
   await service.stop();
@@ -87,6 +91,18 @@ for (const [address, expected] of Object.entries(addresses))
         const answer = await fetch(service.url + path, { method });
         assert.deepEqual([answer.status, await answer.json()], [200, { status: "ok" }]);
       });
+    else if (expected === "open with its token")
+      for (const [token, status] of [
+        [undefined, 401],
+        [planted.script, 401],
+        [metricsToken, 200],
+      ] as const)
+        test(`a caller with ${token === metricsToken ? "the" : token ? "another" : "no"} token: ${status}`, async () => {
+          const headers: Record<string, string> = token ? { authorization: `Bearer ${token}` } : {};
+          const answer = await fetch(service.url + (address.split(" ")[1] ?? ""), { headers });
+          answers.push(await answer.text(), JSON.stringify([...answer.headers]));
+          assert.equal(answer.status, status);
+        });
     else
       for (const [caller, status] of Object.entries(expected))
         test(`a caller who is ${caller}: ${status}`, async () => {
@@ -117,6 +133,7 @@ test("nothing in the log or in an answer is a secret, a signature or the Steam k
   const forbidden = [
     ...Object.values(planted),
     steamKey,
+    metricsToken,
     hmac(planted.script, question),
     deliverySignature(planted.bm, delivery).slice(-64),
   ];

@@ -21,7 +21,23 @@ export type Database = {
   single: () => Sql;
   /** Whether it answers and can be written; asked at most once a second. */
   answers: () => Promise<boolean>;
+  status: () => DatabaseStatus;
   close: () => Promise<void>;
+};
+
+/** How it stands, and what has happened since the start, by `run`. */
+export type DatabaseStatus = {
+  isUp: boolean;
+  /** The most of the pool. */
+  connections: number;
+  /** Statements under way, whether they wait for a connection or have one. */
+  active: number;
+  statements: number;
+  busySeconds: number;
+  /** Tries that failed: no answer in time, the way there (or a restart, a deadlock), refused by the server, a statement's own fault. */
+  failures: Record<"timeout" | "connection" | "refused" | "statement", number>;
+  /** How often all connections were given up for new ones. */
+  renewals: number;
 };
 
 /** What is left of 2 s is for the answer to be sent. */
@@ -52,8 +68,25 @@ export function connect(address: Address, log: Log): Database {
   let refusedAtMs = Number.NEGATIVE_INFINITY;
   let lastAnswer: { at: number; answers: Promise<boolean> } | undefined;
 
+  const failures: DatabaseStatus["failures"] = { timeout: 0, connection: 0, refused: 0, statement: 0 };
+  let active = 0;
+  let statements = 0;
+  let busyMs = 0;
+  let renewals = 0;
+
   async function run<T>(statement: (sql: Sql) => Promise<T>, sinceMs = performance.now()): Promise<T> {
-    const untilMs = sinceMs + limitMs;
+    const startMs = performance.now();
+    active += 1;
+    try {
+      return await runUntil(statement, sinceMs + limitMs);
+    } finally {
+      active -= 1;
+      statements += 1;
+      busyMs += performance.now() - startMs;
+    }
+  }
+
+  async function runUntil<T>(statement: (sql: Sql) => Promise<T>, untilMs: number): Promise<T> {
     if (performance.now() >= untilMs) throw new Refusal("database-away");
     for (;;) {
       const used = client;
@@ -66,6 +99,7 @@ export function connect(address: Address, log: Log): Database {
         return result;
       } catch (error) {
         const reason = awayBecause(error);
+        failures[failureOf(error, reason)] += 1;
         if (!reason) throw error;
         if (used === client && reason !== awayReason) log.warn("the database fails", { reason });
         if (used === client) awayReason = reason;
@@ -102,6 +136,7 @@ export function connect(address: Address, log: Log): Database {
   function replace(old: Sql): void {
     if (closing || old !== client) return;
     client = newClient();
+    renewals += 1;
     Object.assign(old.options, { socket: refuseSocket });
     old.end({ timeout: 0 }).catch(() => {});
   }
@@ -118,6 +153,15 @@ export function connect(address: Address, log: Log): Database {
       }
       return lastAnswer.answers;
     },
+    status: () => ({
+      isUp: awayReason === "",
+      connections,
+      active,
+      statements,
+      busySeconds: busyMs / 1_000,
+      failures: { ...failures },
+      renewals,
+    }),
     close: () => {
       closing = true;
       return client.end({ timeout: 2 });
@@ -193,6 +237,12 @@ function awayBecause(error: unknown): string {
   if (error instanceof postgres.PostgresError && /^2[23]/.test(code)) return "";
   if (error instanceof postgres.PostgresError || error instanceof TimedOut) return error.message;
   return code === "" ? "" : code;
+}
+
+function failureOf(error: unknown, reason: string): keyof DatabaseStatus["failures"] {
+  if (reason === "") return "statement";
+  if (error instanceof TimedOut) return "timeout";
+  return isConnectionTrouble(error) ? "connection" : "refused";
 }
 
 /** The connection's fault, a server that is stopping or starting, a deadlock: worth another try at once. */

@@ -16,6 +16,7 @@ const refusals = {
   "no-secret": [401, "This connection has no secret yet. Its operator must set one."],
   "bad-timestamp": [401, "The signed time is not an ISO 8601 time with a zone, such as 2026-01-02T03:04:05.678Z."],
   "stale-timestamp": [401, "The signed time is too far from the server's clock."],
+  "bad-token": [401, "The Authorization header does not hold `Bearer` and the token of [METRICS] TOKEN."],
   malformed: [400, "The body is not what this address expects."],
   overloaded: [503, "Too many requests are waiting. Try again in a moment."],
   "database-away": [503, "The database does not answer. Try again in a moment."],

@@ -103,7 +103,10 @@ function send(request: IncomingMessage, response: ServerResponse, answer: Answer
     response.writeHead(status, noBody).end();
     return;
   }
-  response.writeHead(status, { "content-type": jsonType, "content-length": Buffer.byteLength(body) });
+  response.writeHead(status, {
+    "content-type": headers?.["content-type"] ?? jsonType,
+    "content-length": Buffer.byteLength(body),
+  });
   const content = request.method === "HEAD" ? "" : body;
   if (!isEndless) return void response.end(content);
   response.write(content);
@@ -150,7 +153,8 @@ function refuse(error: unknown, call: Call, log: Log, say: SayRefusal): Answer {
   };
 }
 
-function refusalOf(error: unknown): Refusal {
+/** What is answered to a request that ends in this error. */
+export function refusalOf(error: unknown): Refusal {
   if (error instanceof Refusal) return error;
   if (error instanceof Malformed) return new Refusal("malformed", { detail: `${error.message}.` });
   return new Refusal("internal");
