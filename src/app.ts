@@ -8,6 +8,7 @@ import { createMetrics, unmeasured } from "./metrics.ts";
 import { playtimesIn } from "./playtimes.ts";
 import { query } from "./query.ts";
 import { createSteam } from "./steam.ts";
+import { version } from "./version.ts";
 import { webhook } from "./webhook.ts";
 
 /** Every address of the service. */
@@ -42,7 +43,7 @@ export async function createApp({ config, database, log, now = () => new Date() 
         recheckMs: config.STEAM.RECHECK_HOURS * 3_600_000,
       }),
     ),
-    "GET /healthz": () => json(200, { status: "ok" }),
+    "GET /healthz": () => json(200, { status: "ok", version }),
     "GET /readyz": ready(database),
     ...(metrics ? { "GET /metrics": metrics.page(config.METRICS.TOKEN, { directory, steam, database }) } : {}),
   });

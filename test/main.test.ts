@@ -5,6 +5,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, type TestContext, test } from "node:test";
+import { version } from "../src/version.ts";
 import { cliProcess } from "./support/cli.ts";
 import { createTestDatabase, environmentOf, type TestDatabase } from "./support/database.ts";
 import { startProcess } from "./support/process.ts";
@@ -77,6 +78,8 @@ test("the start says where it listens, which database it uses, whether Steam is 
     PLAYTIME_STEAM_KYE: "x",
   });
   const ready = service.lines().find(({ message }) => message === "ready");
+  assert.equal(ready?.["version"], version);
+  assert.deepEqual(await (await fetch(`${service.url}/healthz`)).json(), { status: "ok", version });
   assert.match(String(ready?.["database"]), /^PostgreSQL at /);
   assert.equal(ready?.["steam"], "asked at api.steampowered.com");
   assert.match(String(ready?.["next"]), /npm run cli -- connections add/);
@@ -194,13 +197,14 @@ test("a database that does not exist is said at once, without waiting", async ()
 });
 
 test("--version and --help answer and exit 0, an unknown option exits 2", async () => {
-  const [version, help, wrong] = await Promise.all([
+  const [told, help, wrong] = await Promise.all([
     failing({}, ["--version"]),
     failing({}, ["--help"]),
     failing({}, ["--nonsense"]),
   ]);
-  assert.deepEqual([version?.code, help?.code, wrong?.code], [0, 0, 2]);
-  assert.match(version?.text ?? "", /^\d+\.\d+\.\d+\n$/);
+  assert.deepEqual([told?.code, help?.code, wrong?.code], [0, 0, 2]);
+  assert.match(version, /^\d+\.\d+\.\d+$/);
+  assert.equal(told?.text, `${version}\n`);
   assert.match(help?.text ?? "", /Usage: npm start/);
   assert.match(wrong?.text ?? "", /Unknown option '--nonsense'.*Usage/s);
 });

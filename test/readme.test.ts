@@ -6,7 +6,7 @@ import { settings } from "../src/config.ts";
 import { refusalCodes } from "../src/http/refusal.ts";
 
 const readme = readFileSync("README.md", "utf8");
-const { scripts } = JSON.parse(readFileSync("package.json", "utf8"));
+const { scripts, version } = JSON.parse(readFileSync("package.json", "utf8"));
 
 test("the commands of the README are the scripts of package.json, and each script is named", () => {
   const named = [...readme.matchAll(/npm (?:run (?:-s )?)?([a-z:-]+)/g)].map(([, name]) => name ?? "");
@@ -24,6 +24,10 @@ test("the README names every setting, every refusal and every command of the CLI
   for (const keys of Object.values(settings)) for (const key of Object.keys(keys)) assert.ok(readme.includes(key), key);
   for (const code of refusalCodes) assert.ok(readme.includes(`\`${code}\``), code);
   for (const name of Object.keys(commands)) assert.ok(readme.includes(`\`${name}`), name);
+});
+
+test("the newest entry of the changelog is this version", () => {
+  assert.equal(/^## (\S+)/m.exec(readFileSync("CHANGELOG.md", "utf8"))?.[1], version);
 });
 
 test("links to files of the repository lead somewhere", () => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
+import { version } from "../src/version.ts";
 import { createTestDatabase, type TestDatabase } from "./support/database.ts";
 import {
   deliverySignature,
@@ -86,10 +87,11 @@ test("every address of the service has its line here", async () => {
 for (const [address, expected] of Object.entries(addresses))
   describe(address, () => {
     if (expected === "open to everybody")
-      test("says only whether the service works", async () => {
+      test("says only whether the service works, and one of them its version", async () => {
         const [method = "", path = ""] = address.split(" ");
         const answer = await fetch(service.url + path, { method });
-        assert.deepEqual([answer.status, await answer.json()], [200, { status: "ok" }]);
+        const own = path === "/healthz" ? { version } : {};
+        assert.deepEqual([answer.status, await answer.json()], [200, { status: "ok", ...own }]);
       });
     else if (expected === "open with its token")
       for (const [token, status] of [
