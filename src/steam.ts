@@ -36,7 +36,12 @@ export type SteamDeps = {
   limits?: Partial<GateLimits>;
 };
 
+/** One player whom Steam is asked about, or was a moment ago. */
+type Asking = { question: Question; answered: Promise<boolean>; overAtMs: number | undefined };
+
 const answerBytes = 1024 * 1024;
+/** A query that had looked into the database just before the answer was stored need not ask again. */
+const lingerMs = 2_000;
 const retryMs = 250;
 
 export function createSteam({ playtimes, now, log, limits, ...config }: SteamDeps): Steam {
@@ -47,25 +52,38 @@ export function createSteam({ playtimes, now, log, limits, ...config }: SteamDep
     log,
     ...limits,
   });
-  const asking = new Map<string, { question: Question; answered: Promise<boolean> }>();
+  const asking = new Map<string, Asking>();
 
   return {
     ask: (question) => {
       if (config.key === "") return Promise.resolve(false);
       const key = `${question.steamId}/${question.gameId}`;
       const already = asking.get(key);
-      if (already) {
+      if (already && isFresh(already, question)) {
         already.question.dropAtMs = Math.max(already.question.dropAtMs, question.dropAtMs);
         already.question.refresh &&= question.refresh;
         return already.answered;
       }
       const own = { ...question };
-      const answered = askAndStore(own).finally(() => asking.delete(key));
-      asking.set(key, { question: own, answered });
-      return answered;
+      const begun: Asking = { question: own, answered: askAndStore(own), overAtMs: undefined };
+      asking.set(key, begun);
+      const forget = () => {
+        if (asking.get(key) === begun) asking.delete(key);
+      };
+      begun.answered.then((isAnswered) => {
+        begun.overAtMs = now().getTime();
+        if (isAnswered) setTimeout(forget, lingerMs).unref();
+        else forget();
+      }, forget);
+      return begun.answered;
     },
     status: gate.status,
   };
+
+  /** Under way, or over since a moment; who wants a refresh wants a newer answer than that. */
+  function isFresh({ overAtMs }: Asking, { refresh }: Question): boolean {
+    return overAtMs === undefined || (!refresh && now().getTime() <= overAtMs + lingerMs);
+  }
 
   async function askAndStore(question: Question): Promise<boolean> {
     const found = await askOwned(question);

@@ -141,18 +141,18 @@ test("closed profile, hidden hours and not owning the game are answers: stored, 
     [{ owned: owned(0) }, "hidden", 1],
     [{ owned: { empty: true } }, "not-owned", 2],
   ] as const;
-  for (const [states, status, calls] of cases) {
+  for (const [index, [states, status, calls]] of cases.entries()) {
     await db.sql`truncate playtimes`;
     steam.calls.length = 0;
     steam.states = states;
-    const [entry] = (await ask(aboutPlayer(1))).json;
+    const [entry] = (await ask(aboutPlayer(index))).json;
     assert.deepEqual([entry.steam_playtime, entry.steam_status], [null, status]);
-    await ask(aboutPlayer(1));
+    await ask(aboutPlayer(index));
     assert.equal(steam.calls.length, calls, status);
 
     nowMs += 24 * 3_600_000 + 1;
     steam.states = { owned: owned(3) };
-    const [later] = (await ask(aboutPlayer(1))).json;
+    const [later] = (await ask(aboutPlayer(index))).json;
     assert.deepEqual([later.steam_playtime, later.steam_status], [180, "ok"]);
   }
 });

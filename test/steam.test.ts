@@ -270,14 +270,26 @@ test("a body that trickles is cut off at the timeout, one without end at its siz
   );
 });
 
-test("the same player is asked once however many wait, and again the next time", async () => {
+test("the same player is asked once however many wait, also by who comes a moment too late", async () => {
   stub.states = { owned: owned(1) };
   const { ask, saved } = create();
   assert.deepEqual(await Promise.all([ask(), ask(), ask(), ask(2)]), [true, true, true, true]);
+  assert.equal(await ask(), true);
   assert.equal(stub.calls.length, 2);
   assert.equal(saved.length, 2);
+});
+
+test("a refresh asks anew, and so does the next question after a failure", async () => {
+  stub.states = { owned: owned(1) };
+  const { ask } = create();
   await ask();
-  assert.equal(stub.calls.length, 3);
+  await ask(1, { refresh: true });
+  assert.equal(stub.calls.length, 2);
+  stub.states = { owned: { status: 404 } };
+  await ask(2);
+  stub.states = { owned: owned(1) };
+  assert.equal(await ask(2), true);
+  assert.equal(stub.calls.length, 4);
 });
 
 test("at most eight calls are under way at once", async () => {
@@ -325,16 +337,16 @@ test("the day's calls are limited, refreshes to four fifths of them, and the nex
   stub.states = { owned: owned(1) };
   let now = new Date("2026-01-02T23:59:00Z");
   const { ask, warnings } = create({ callsPerDay: 10, now: () => now });
-  const count = async (refresh: boolean) => {
+  const count = async (refresh: boolean, first = 0) => {
     const answers = [];
-    for (let number = 0; number < 12; number += 1) answers.push(await ask(number, { refresh }));
+    for (let number = 0; number < 12; number += 1) answers.push(await ask(first + number, { refresh }));
     return answers.filter(Boolean).length;
   };
   assert.equal(await count(true), 8);
-  assert.equal(await count(false), 2);
+  assert.equal(await count(false, 100), 2);
   assert.equal(warnings().length, 1);
   now = new Date("2026-01-03T00:00:01Z");
-  assert.equal(await count(false), 10);
+  assert.equal(await count(false, 200), 10);
 });
 
 test("more than a thousand waiting calls are refused at once", async () => {
