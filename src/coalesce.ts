@@ -10,13 +10,13 @@ import { Refusal } from "./http/refusal.ts";
  * `waitingItems` waiting: Refusal "overloaded".
  */
 export function coalesce<Item, Result>(options: CoalesceOptions<Item, Result>): (item: Item) => Promise<Result> {
-  const { run, sizeOf = () => 1, batchSize, waitingItems, concernsAll } = options;
+  const { run, atOnce = 1, sizeOf = () => 1, batchSize, waitingItems, concernsAll } = options;
   let waiting: Waiting<Item, Result>[] = [];
-  let running = false;
+  let running = 0;
 
   async function runAll(): Promise<void> {
     while (waiting.length > 0) await settle(nextBatch());
-    running = false;
+    running -= 1;
   }
 
   /** At least one item, whatever its size. */
@@ -50,8 +50,8 @@ export function coalesce<Item, Result>(options: CoalesceOptions<Item, Result>): 
     new Promise<Result>((resolve, reject) => {
       if (waiting.length >= waitingItems) throw new Refusal("overloaded");
       waiting.push({ item, sinceMs: performance.now(), resolve, reject });
-      if (running) return;
-      running = true;
+      if (running >= atOnce) return;
+      running += 1;
       // Not at once: what came in the same moment, behind this one in the queue of the event loop, takes part.
       setImmediate(runAll);
     });
@@ -59,6 +59,8 @@ export function coalesce<Item, Result>(options: CoalesceOptions<Item, Result>): 
 
 export type CoalesceOptions<Item, Result> = {
   run: (items: Item[], sinceMs: number) => Promise<(index: number) => Result>;
+  /** So many batches may be under way; by default one, so that batches never overtake each other. */
+  atOnce?: number;
   /** What an item counts for `batchSize`; by default 1. */
   sizeOf?: (item: Item) => number;
   batchSize: number;

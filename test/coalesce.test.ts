@@ -85,6 +85,21 @@ test("a batch has a limit; the rest takes part in the one after", async () => {
   assert.deepEqual(hand.batches, [[1, 2], [3, 4], [5]]);
 });
 
+test("two batches may be under way at once, and what comes then shares the third", async () => {
+  const hand = byHand<number>();
+  const call = coalesce({ ...limits, atOnce: 2, run: hand.run });
+  const answers = [call(1)];
+  await turn();
+  answers.push(call(2));
+  await turn();
+  answers.push(call(3), call(4));
+  await turn();
+  assert.deepEqual(hand.batches, [[1], [2]]);
+  for (let batch = 0; batch < 3; batch += 1) await hand.release();
+  assert.deepEqual(await Promise.all(answers), ["done 1", "done 2", "done 3", "done 4"]);
+  assert.deepEqual(hand.batches, [[1], [2], [3, 4]]);
+});
+
 test("items may count for more than one, and one that is larger than a batch goes alone", async () => {
   const hand = byHand<number>();
   const call = coalesce({ ...limits, sizeOf: (item: number) => item, run: hand.run });
