@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Database } from "./database/connect.ts";
 import type { Call } from "./http/call.ts";
 import { Refusal } from "./http/refusal.ts";
@@ -105,10 +106,12 @@ export type Directory = {
 };
 
 const refreshMs = 2_000;
+const startMs = 10_000;
+const pauseMs = 100;
 
 export async function openDirectory(database: Pick<Database, "run">, log: Log): Promise<Directory> {
   const table = connectionsIn(database);
-  let known = byKind(await table.list());
+  let known = byKind(await firstList(table.list));
   let stopped = false;
   const timer = setTimeout(refresh, refreshMs);
 
@@ -140,6 +143,17 @@ export async function openDirectory(database: Pick<Database, "run">, log: Log): 
       clearTimeout(timer);
     },
   };
+}
+
+/** At a start there is nothing yet that could go on being true: a database that is slow is waited for. */
+async function firstList(list: () => Promise<Connection[]>): Promise<Connection[]> {
+  for (const untilMs = performance.now() + startMs; ; await sleep(pauseMs)) {
+    try {
+      return await list();
+    } catch (error) {
+      if (performance.now() >= untilMs) throw error;
+    }
+  }
 }
 
 function byKind(connections: Connection[]): Record<Kind, Map<string, Connection>> {

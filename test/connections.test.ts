@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
 import { addressOf, connectionPath, connectionsIn, makeSecret, openDirectory, secretText } from "../src/connections.ts";
 import type { Call } from "../src/http/call.ts";
+import { Refusal } from "../src/http/refusal.ts";
 import { Malformed } from "../src/parse.ts";
 import { createTestDatabase, type TestDatabase } from "./support/database.ts";
 import { insertConnections, memoryLog } from "./support/service.ts";
@@ -125,4 +126,21 @@ test("the database itself refuses paths, kinds, secrets and games that the proto
   for (const path of ["", "a/b", ".", "..", "x".repeat(256)]) await refused({ path });
   await refused({ secret: "" });
   await refused({ fixed_game_id: -1 });
+});
+
+test("a start waits for a database that does not answer in time at first", async () => {
+  const { log } = memoryLog();
+  let calls = 0;
+  const directory = await openDirectory(
+    {
+      run: async (statement) => {
+        calls += 1;
+        if (calls < 3) throw new Refusal("database-away");
+        return db.database.run(statement);
+      },
+    },
+    log,
+  );
+  directory.stop();
+  assert.equal(calls, 3);
 });
