@@ -3,11 +3,12 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { type Address, createClient } from "../../src/database/connect.ts";
+import postgres from "postgres";
+import type { Address } from "../../src/database/connect.ts";
 import { secret } from "./requests.ts";
 
 const address: Address = JSON.parse(process.argv[2] ?? "");
-const sql = createClient(address, 10);
+const sql = "url" in address ? postgres(address.url, { max: 10 }) : postgres({ ...address, max: 10, ssl: false });
 
 const server = createServer((request, response) => {
   const chunks: Buffer[] = [];
