@@ -54,6 +54,10 @@ export const settings = {
     CALLS_PER_DAY: setting(integer({ min: 0, max: 100_000_000 }), 90_000),
     API_URL: setting(httpUrl, "https://api.steampowered.com"),
   },
+  BACKUP: {
+    EVERY_HOURS: setting(integer({ min: 0, max: 8_760 }), 0),
+    KEEP: setting(integer({ min: 1, max: 1_000 }), 7),
+  },
   LOG: {
     LEVEL: setting(oneOf(levels), "info"),
   },
@@ -110,6 +114,7 @@ export async function readConfig({
     HMAC: section("HMAC"),
     POSTGRES: section("POSTGRES"),
     STEAM: section("STEAM"),
+    BACKUP: section("BACKUP"),
     LOG: section("LOG"),
     DJANGO: section("DJANGO"),
     databaseUrl: databaseUrl(env["DATABASE_URL"] ?? ""),
