@@ -26,7 +26,8 @@ ENV NODE_ENV=production \
     PLAYTIME_SERVER_HOST=0.0.0.0 \
     PLAYTIME_SERVER_PORT=8000
 WORKDIR /app
-RUN ln -s /app/dist/cli.js /usr/local/bin/playtime
+# All that the service may write is its data: backups.
+RUN ln -s /app/dist/cli.js /usr/local/bin/playtime && install -d -o node -g node -m 700 data
 COPY --from=modules /app/node_modules node_modules
 COPY --from=build /app/out ./
 USER node

@@ -10,6 +10,8 @@ process.exitCode = await runCli(process.argv.slice(2), {
   warn: (line) => process.stderr.write(`${line}\n`),
   draw: process.stderr.isTTY ? (text) => process.stderr.write(text) : undefined,
   ask: process.stdin.isTTY && process.stdout.isTTY ? ask : undefined,
+  input: process.stdin,
+  output: process.stdout,
   readInput: async () => (await readAll(process.stdin)).replace(/\r?\n$/, ""),
 });
 

@@ -66,6 +66,10 @@ export const settings = {
   METRICS: {
     TOKEN: secret(token, ""),
   },
+  BACKUP: {
+    EVERY_HOURS: setting(integer({ min: 0, max: 8_760 }), 0),
+    KEEP: setting(integer({ min: 1, max: 1_000 }), 7),
+  },
   LOG: {
     LEVEL: setting(oneOf(levels), "info"),
   },
@@ -123,6 +127,7 @@ export async function readConfig({
     POSTGRES: section("POSTGRES"),
     STEAM: section("STEAM"),
     METRICS: section("METRICS"),
+    BACKUP: section("BACKUP"),
     LOG: section("LOG"),
     DJANGO: section("DJANGO"),
     databaseUrl: databaseUrl(env["DATABASE_URL"] ?? ""),

@@ -62,6 +62,18 @@ export const text: Parser<string> = (value, place) => {
   return value;
 };
 
+/** An ISO 8601 time in UTC, as text with all its digits. */
+export const instant: Parser<string> = (value, place) => {
+  const [, start = "", day = ""] = (typeof value === "string" && isoUtc.exec(value)) || [];
+  // Only the last days of a month need a calendar.
+  if (start === "" || (day > "28" && !new Date(`${start}Z`).toISOString().startsWith(start)))
+    throw new Malformed(place, "an ISO 8601 time in UTC, such as 2026-01-02T03:04:05.678Z");
+  return `${value}`;
+};
+
+const isoUtc =
+  /^([1-9][0-9]{3}-(?:0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9])(?:\.[0-9]{1,6})?(?:Z|\+00:00)$/;
+
 export function oneOf<const T extends string>(choices: readonly T[]): Parser<T> {
   return (value, place) => {
     const found = choices.find((choice) => choice === value);

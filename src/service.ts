@@ -1,4 +1,6 @@
+import { join } from "node:path";
 import { createApp } from "./app.ts";
+import { keepBackups } from "./backup/schedule.ts";
 import type { Config } from "./config.ts";
 import { type Opened, openDatabase } from "./database/open.ts";
 import { awaitsImport } from "./django/source.ts";
@@ -19,10 +21,18 @@ export async function startService({ config, log, onGone, settings }: ServiceOpt
     const app = await createApp({ config, database: opened.database, log });
     if (await opened.database.run(awaitsImport)) log.warn(importWords);
     const server = await serve({ route: app.route, host: config.SERVER.HOST, port: config.SERVER.PORT, log });
+    const backups = keepBackups({
+      database: opened.database,
+      folder: join(config.SERVER.DATA_DIR, "backups"),
+      everyHours: config.BACKUP.EVERY_HOURS,
+      keep: config.BACKUP.KEEP,
+      log,
+    });
     return {
       port: server.port,
       database: opened,
       stop: async () => {
+        await backups.stop();
         app.stop();
         await server.stop();
         await opened.close();

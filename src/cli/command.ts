@@ -1,3 +1,4 @@
+import type { Readable, Writable } from "node:stream";
 import type { ParseArgsConfig } from "node:util";
 import type { Config } from "../config.ts";
 import type { Opened } from "../database/open.ts";
@@ -30,6 +31,9 @@ export type Context = {
   ask: ((question: string) => Promise<string>) | undefined;
   /** All of standard input, without the last line's end. */
   readInput: () => Promise<string>;
+  /** Standard input and output, for data of any size. */
+  input: Readable;
+  output: Writable;
 };
 
 export type Options = Record<string, string | boolean | (string | boolean)[] | undefined>;
@@ -45,6 +49,14 @@ export class UsageProblem extends Error {
 /** It cannot be done: exit code 1, with these words. */
 export class CommandProblem extends Error {
   override name = "CommandProblem";
+}
+
+/** Goes on after --yes, or when the answer on the terminal is yes; throws CommandProblem with `words` after any other. */
+export async function confirm({ options, ask }: Context, question: string, words: string): Promise<void> {
+  if (options["yes"] === true) return;
+  if (!ask) throw new UsageProblem("Without a terminal to ask on, --yes is needed.");
+  const reply = await ask(`${question} Type yes: `);
+  if (reply.trim().toLowerCase() !== "yes") throw new CommandProblem(words);
 }
 
 /** Columns as wide as their widest cell. */

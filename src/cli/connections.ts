@@ -10,7 +10,7 @@ import {
   shortSecretCharacters,
 } from "../connections.ts";
 import { gameId, oneOf } from "../parse.ts";
-import { type Command, CommandProblem, type Context, stringOption, table, UsageProblem } from "./command.ts";
+import { type Command, CommandProblem, type Context, confirm, stringOption, table } from "./command.ts";
 import { howToUse } from "./how-to-use.ts";
 
 const secretDetails = [
@@ -143,13 +143,11 @@ async function setSecret(context: Context): Promise<void> {
 
 async function remove(context: Context): Promise<void> {
   const connection = await existing(context);
-  if (context.options["yes"] !== true) {
-    if (!context.ask) throw new UsageProblem("Without a terminal to ask on, --yes is needed.");
-    const reply = await context.ask(
-      `Remove the ${connection.kind} connection "${connection.path}" and its secret? Type yes: `,
-    );
-    if (reply.trim().toLowerCase() !== "yes") throw new CommandProblem("Nothing was removed.");
-  }
+  await confirm(
+    context,
+    `Remove the ${connection.kind} connection "${connection.path}" and its secret?`,
+    "Nothing was removed.",
+  );
   await connectionsIn(await context.open()).remove(connection);
   context.print(`Removed; a running service follows within 5 seconds.`);
 }

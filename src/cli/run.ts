@@ -6,6 +6,7 @@ import { Refusal } from "../http/refusal.ts";
 import { createLog } from "../log.ts";
 import { Malformed } from "../parse.ts";
 import { version } from "../version.ts";
+import { backupCommands } from "./backup.ts";
 import { type Command, CommandProblem, type Context, program, stringOption, UsageProblem } from "./command.ts";
 import { connectionCommands } from "./connections.ts";
 import { importDjangoCommands } from "./import-django.ts";
@@ -17,10 +18,13 @@ export const commands: Record<string, Command> = {
   ...playerCommands,
   ...tryCommands,
   ...importDjangoCommands,
+  ...backupCommands,
 };
 
 /** Where a command reads and writes. */
-export type Io = Pick<Context, "print" | "warn" | "draw" | "ask" | "readInput"> & { env: NodeJS.ProcessEnv };
+export type Io = Pick<Context, "print" | "warn" | "draw" | "ask" | "readInput" | "input" | "output"> & {
+  env: NodeJS.ProcessEnv;
+};
 
 /** One of the operator's commands. Returns the exit code: 0 done, 1 not possible, 2 a wrong call. */
 export async function runCli(args: string[], io: Io): Promise<number> {

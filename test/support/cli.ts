@@ -1,4 +1,6 @@
 import { spawn } from "node:child_process";
+import { PassThrough, Readable } from "node:stream";
+import { text } from "node:stream/consumers";
 import { runCli } from "../../src/cli/run.ts";
 
 export type Ran = { code: number | null; out: string; err: string };
@@ -9,14 +11,19 @@ type CliOptions = { input?: string; env: Record<string, string>; terminal?: bool
 export async function cli(args: string, { input = "", env }: Pick<CliOptions, "input" | "env">): Promise<Ran> {
   const out: string[] = [];
   const err: string[] = [];
+  const output = new PassThrough();
+  const written = text(output);
   const code = await runCli(args.split(" "), {
     env: { ...ownConfig, ...env },
     print: (line) => out.push(line),
     warn: (line) => err.push(line),
     ask: undefined,
     readInput: async () => input,
+    input: Readable.from([Buffer.from(input)]),
+    output,
   });
-  return { code, out: out.join("\n"), err: err.join("\n") };
+  output.end();
+  return { code, out: (await written) + out.join("\n"), err: err.join("\n") };
 }
 
 /** Whatever an operator has in the usual place must not matter here. */

@@ -1,0 +1,164 @@
+import { connectionPath, type Kind, kinds, secretText } from "../connections.ts";
+import type { Sql } from "../database/connect.ts";
+import { connectionLost } from "../database/transaction.ts";
+import { boolean, gameId, instant, oneOf, optional, type SteamId, seconds, steamId } from "../parse.ts";
+import { list, type SteamStatus, steamStatuses } from "../playtimes.ts";
+
+/** A table as backups hold it. Another table, or column, that matters is added here; sessions never are. */
+export type Table = {
+  name: string;
+  /** The values of a row, in this order. */
+  columns: readonly string[];
+  count: (sql: Sql) => Promise<number>;
+  /** Opens the cursor `rows`, whose only column `line` is a row as a JSON array. */
+  declareRows: (sql: Sql) => Promise<unknown>;
+  /** Keeps all others from writing until the transaction ends, and removes all rows. */
+  clear: (sql: Sql) => Promise<unknown>;
+  /** Checks rows; what comes back inserts them. Throws Malformed. */
+  take: (rows: Given[]) => (sql: Sql) => Promise<void>;
+};
+
+/** A row as the file has it: a column that its version did not know is missing. */
+export type Given = Record<string, unknown>;
+
+type Definition<Row> = Omit<Table, "take" | "count"> & {
+  count: (sql: Sql) => Promise<{ rows: string }[]>;
+  parse: (given: Given) => Row;
+  insert: (sql: Sql, rows: Row[]) => Promise<{ count: number }>;
+};
+
+function table<Row>({ count, parse, insert, ...rest }: Definition<Row>): Table {
+  return {
+    ...rest,
+    count: async (sql) => {
+      const [counted] = await count(sql);
+      if (!counted) throw connectionLost();
+      return Number(counted.rows);
+    },
+    take: (given) => {
+      const rows = given.map(parse);
+      return async (sql) => {
+        const { count } = await insert(sql, rows);
+        if (count !== rows.length) throw connectionLost();
+      };
+    },
+  };
+}
+
+const noTime = optional(instant, null);
+const noSeconds = optional(seconds, null);
+
+type ConnectionRow = {
+  kind: Kind;
+  path: string;
+  secret: string | null;
+  enabled: boolean;
+  fixed_game_id: number | null;
+  created_at: string;
+  updated_at: string;
+};
+
+const connections = table<ConnectionRow>({
+  name: "connections",
+  columns: ["kind", "path", "secret", "enabled", "fixed_game_id", "created_at", "updated_at"],
+  count: (sql) => sql<{ rows: string }[]>`select count(*) as rows from connections`,
+  declareRows: (sql) => sql`
+    declare rows no scroll cursor for
+    select json_build_array(kind, path, secret, enabled, fixed_game_id, created_at, updated_at)::text as line
+    from connections order by kind, path`,
+  // A running service goes on reading what was here before.
+  clear: async (sql) => {
+    await sql`lock table connections in share row exclusive mode`;
+    await sql`delete from connections`;
+  },
+  parse: (given) => ({
+    kind: oneOf(kinds)(given["kind"], "kind"),
+    path: connectionPath(given["path"], "path"),
+    secret: optional(secretText, null)(given["secret"], "secret"),
+    enabled: boolean(given["enabled"], "enabled"),
+    fixed_game_id: optional(gameId, null)(given["fixed_game_id"], "fixed_game_id"),
+    created_at: instant(given["created_at"], "created_at"),
+    updated_at: instant(given["updated_at"], "updated_at"),
+  }),
+  insert: (sql, rows) => sql`
+    insert into connections (kind, path, secret, enabled, fixed_game_id, created_at, updated_at)
+    select kind, path, secret, enabled, fixed_game_id, created_at, updated_at
+    from json_populate_recordset(null::connections, ${JSON.stringify(rows)}::text::json)`,
+});
+
+type PlaytimeRow = {
+  steamId: SteamId;
+  gameId: number;
+  steamSeconds: number | null;
+  steamStatus: SteamStatus;
+  steamCheckedAt: string | null;
+  bmSeconds: number | null;
+  bmSignedAt: string | null;
+  createdAt: string;
+  updatedAt: string;
+};
+
+const playtimes = table<PlaytimeRow>({
+  name: "playtimes",
+  columns: [
+    "steam_id",
+    "game_id",
+    "steam_seconds",
+    "steam_status",
+    "steam_checked_at",
+    "bm_seconds",
+    "bm_signed_at",
+    "created_at",
+    "updated_at",
+  ],
+  count: (sql) => sql<{ rows: string }[]>`select count(*) as rows from playtimes`,
+  // In the order of the disk, whatever that is: the keys' order would jump about on it.
+  declareRows: (sql) => sql`
+    declare rows no scroll cursor for
+    select json_build_array(steam_id::text, game_id, steam_seconds, steam_status, steam_checked_at, bm_seconds,
+      bm_signed_at, created_at, updated_at)::text as line
+    from playtimes`,
+  clear: (sql) => sql`truncate playtimes`,
+  parse: (given) => ({
+    steamId: steamId(given["steam_id"], "steam_id"),
+    gameId: gameId(given["game_id"], "game_id"),
+    steamSeconds: noSeconds(given["steam_seconds"], "steam_seconds"),
+    steamStatus: oneOf(steamStatuses)(given["steam_status"], "steam_status"),
+    steamCheckedAt: noTime(given["steam_checked_at"], "steam_checked_at"),
+    bmSeconds: noSeconds(given["bm_seconds"], "bm_seconds"),
+    bmSignedAt: noTime(given["bm_signed_at"], "bm_signed_at"),
+    createdAt: instant(given["created_at"], "created_at"),
+    updatedAt: instant(given["updated_at"], "updated_at"),
+  }),
+  // What was told in the future, by a clock that was wrong, would outrank all that comes now.
+  insert: (sql, rows) => sql`
+    insert into playtimes (steam_id, game_id, steam_seconds, steam_status, steam_checked_at, bm_seconds, bm_signed_at,
+      created_at, updated_at)
+    select steam_id, game_id, steam_seconds, steam_status, case when steam_checked_at is not null then least(steam_checked_at, now()) end,
+      bm_seconds, case when bm_signed_at is not null then least(bm_signed_at, now()) end, created_at, updated_at
+    from unnest(
+      ${list(rows, (row) => row.steamId)}::bigint[], ${list(rows, (row) => row.gameId)}::int[],
+      ${list(rows, (row) => row.steamSeconds)}::int[], ${list(rows, (row) => row.steamStatus)}::text[],
+      ${list(rows, (row) => row.steamCheckedAt)}::timestamptz[], ${list(rows, (row) => row.bmSeconds)}::int[],
+      ${list(rows, (row) => row.bmSignedAt)}::timestamptz[], ${list(rows, (row) => row.createdAt)}::timestamptz[],
+      ${list(rows, (row) => row.updatedAt)}::timestamptz[])
+      as given (steam_id, game_id, steam_seconds, steam_status, steam_checked_at, bm_seconds, bm_signed_at, created_at, updated_at)`,
+});
+
+export const tables: readonly Table[] = [connections, playtimes];
+
+/** How many rows of each table there are. */
+export async function countRows(sql: Sql): Promise<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const { name, count } of tables) counts[name] = await count(sql);
+  return counts;
+}
+
+/** Whether there is anything that a backup would hold. */
+export async function holdsRows(sql: Sql): Promise<boolean> {
+  const [found] = await sql<{ any: boolean }[]>`
+    select exists (select from connections) or exists (select from playtimes) as any`;
+  return found?.any === true;
+}
+
+export const sumOf = (counts: Record<string, number>) => Object.values(counts).reduce((sum, rows) => sum + rows, 0);

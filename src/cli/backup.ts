@@ -1,0 +1,84 @@
+import { BackupProblem } from "../backup/read.ts";
+import { checkBackup, notEmpty, restoreBackup } from "../backup/restore.ts";
+import { countRows, sumOf } from "../backup/tables.ts";
+import { type Header, writeBackup } from "../backup/write.ts";
+import { errorCode } from "../database/connect.ts";
+import { reasonOf } from "../database/open.ts";
+import { type Command, CommandProblem, type Context, confirm } from "./command.ts";
+import { withInput, writeOutput } from "./files.ts";
+import { progressBar } from "./progress.ts";
+
+export const backupCommands: Record<string, Command> = {
+  backup: {
+    args: "<file>",
+    summary: "write all connections (with secrets) and players into one file",
+    details: ["The file is new and only its owner may read it; - writes to standard output. The service may run."],
+    run: backup,
+  },
+  restore: {
+    args: "<file>",
+    summary: "put a backup into the database",
+    details: [
+      "The file is checked first, and taken whole or not at all; - reads it from standard input.",
+      "--replace       in the place of all connections and players that are there",
+      "--yes           do not ask",
+    ],
+    options: { replace: { type: "boolean" }, yes: { type: "boolean" } },
+    run: restore,
+  },
+};
+
+async function backup(context: Context): Promise<void> {
+  const [name = ""] = context.positionals;
+  const database = await context.open();
+  const onProgress = progressBar(context.draw, "rows");
+  const rows = await inWords(context, () =>
+    writeOutput(name, context, (to) => writeBackup({ database, to, onProgress })),
+  );
+  const print = name === "-" ? context.warn : context.print;
+  print(`Written: ${amounts(rows)}. The file holds the secrets: keep it where others cannot read it.`);
+}
+
+function restore(context: Context): Promise<void> {
+  const [name = ""] = context.positionals;
+  return inWords(context, () =>
+    withInput(name, context, async (file) => {
+      const header = await checkBackup(file, progressBar(context.draw, "rows checked"));
+      const database = await context.open();
+      const here = await countRows(database.sql);
+      const isEmpty = sumOf(here) === 0;
+      const replace = context.options["replace"] === true;
+      if (!isEmpty && !replace) throw new BackupProblem(notEmpty);
+      if (!isEmpty) await askWhetherToReplace(here, header, context);
+      await restoreBackup({ database, file, replace, onProgress: progressBar(context.draw, "rows restored") });
+      context.print(`Restored: ${amounts(header.rows)}. A running service follows within 5 seconds.`);
+    }),
+  );
+}
+
+async function askWhetherToReplace(here: Record<string, number>, header: Header, context: Context): Promise<void> {
+  await confirm(
+    context,
+    `Replace ${amounts(here)} by ${amounts(header.rows)} of ${header.madeAt}?`,
+    "Nothing was changed.",
+  );
+}
+
+function amounts({ connections = 0, playtimes = 0 }: Record<string, number>): string {
+  const amount = (count: number, one: string) => `${count.toLocaleString("en")} ${one}${count === 1 ? "" : "s"}`;
+  return `${amount(connections, "connection")} and ${amount(playtimes, "time")} of players`;
+}
+
+/** An operator's problem in one sentence, on a line of its own below a bar. */
+async function inWords<T>(context: Context, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    context.draw?.("\n");
+    if (error instanceof BackupProblem) throw new CommandProblem(error.message);
+    if (error instanceof Error && error.name === "PostgresError")
+      throw new CommandProblem(`The database: ${reasonOf(error)}.`);
+    if (errorCode(error).startsWith("CONNECT")) throw new CommandProblem(`The database was lost: ${reasonOf(error)}.`);
+    throw error;
+  }
+}

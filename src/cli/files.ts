@@ -1,0 +1,71 @@
+import { type FileHandle, mkdir, open, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Writable } from "node:stream";
+import { writeNewFile } from "../backup/file.ts";
+import { errorCode } from "../database/connect.ts";
+import { CommandProblem, type Context } from "./command.ts";
+
+/**
+ * Writes a new file that only its owner may read, whole or not at all; "-" is standard output. Throws CommandProblem when
+ * the system does not let us.
+ */
+export async function writeOutput<T>(
+  name: string,
+  { output }: Pick<Context, "output">,
+  write: (to: Writable) => Promise<T>,
+): Promise<T> {
+  try {
+    return await (name === "-" ? write(output) : writeNewFile(name, write));
+  } catch (error) {
+    throw problemOf(error, name) ?? error;
+  }
+}
+
+/**
+ * Hands on a file that can be read more than once; "-" is standard input, which is kept for so long in a file without a
+ * name in the data folder. Throws CommandProblem when the system does not let us.
+ */
+export async function withInput<T>(
+  name: string,
+  { input, config }: Pick<Context, "input" | "config">,
+  work: (file: FileHandle) => Promise<T>,
+): Promise<T> {
+  let file: FileHandle | undefined;
+  try {
+    file = name === "-" ? await keep(input, config.SERVER.DATA_DIR) : await open(name);
+    return await work(file);
+  } catch (error) {
+    throw problemOf(error, name) ?? error;
+  } finally {
+    await file?.close();
+  }
+}
+
+async function keep(input: Context["input"], folder: string): Promise<FileHandle> {
+  await mkdir(folder, { recursive: true });
+  const path = join(folder, `input-${process.pid}`);
+  const file = await open(path, "wx+", 0o600);
+  // Without a name it is gone when we are, however that comes.
+  await rm(path);
+  for await (const chunk of input) await file.appendFile(chunk);
+  return file;
+}
+
+/** What an error of the system means; undefined for any other. */
+function problemOf(error: unknown, name: string): CommandProblem | undefined {
+  const file = name === "-" ? "the data folder" : name;
+  const words: Record<string, string> = {
+    ENOENT: `${file}: there is no such file or folder.`,
+    EEXIST: `${file} is there already: name another file, or move that one away.`,
+    EISDIR: `${file} is a folder: name a file in it.`,
+    EACCES: `${file}: this user may not do that. Name a file elsewhere, or use another user.`,
+    EROFS: `${file}: nothing can be written there. In a container, use - and send it to a file outside: … > FILE`,
+    ENOSPC: `${file}: the disk is full. Nothing was left behind; make room, or name a file on another disk.`,
+    EDQUOT: `${file}: this user's share of the disk is used up. Nothing was left behind.`,
+    EFBIG: `${file}: a file may not be that large here. Nothing was left behind.`,
+    EPIPE: "What was to take the output has ended.",
+  };
+  const isOfSystem = error instanceof Error && "syscall" in error;
+  const known = words[errorCode(error)];
+  return known !== undefined ? new CommandProblem(known) : isOfSystem ? new CommandProblem(error.message) : undefined;
+}
