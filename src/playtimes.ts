@@ -146,7 +146,7 @@ export function list<Row>(rows: readonly Row[], value: (row: Row) => string | nu
 }
 
 /** One row a player and game, since an upsert refuses two; sorted by key, so that two writers cannot deadlock. */
-function newestOfEach<Row extends Key>(rows: Row[], compare: (a: Row, b: Row) => number): Row[] {
+export function newestOfEach<Row extends Key>(rows: Row[], compare: (a: Row, b: Row) => number): Row[] {
   if (rows.length === 1) return rows;
   const newest = new Map<string, Row>();
   for (const row of rows) {

@@ -9,9 +9,11 @@ import { gunzipSync, gzipSync } from "node:zlib";
 import { backUpIfDue, keepBackups } from "../src/backup/schedule.ts";
 import { tables } from "../src/backup/tables.ts";
 import { writeBackup } from "../src/backup/write.ts";
+import { writeNewFile } from "../src/file.ts";
 import { cli, cliProcess } from "./support/cli.ts";
 import { createTestDatabase, environmentOf, type TestDatabase } from "./support/database.ts";
-import { memoryLog } from "./support/service.ts";
+import { startProcess } from "./support/process.ts";
+import { memoryLog, post } from "./support/service.ts";
 
 async function scratch(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "playtime-backup-"));
@@ -129,7 +131,6 @@ describe("a backup", { concurrency: 4 }, () => {
     const db = await filledDatabase(t);
     const before = await contentOf(db);
     const file = join(await scratch(t), "moment.backup");
-    const { writeNewFile } = await import("../src/backup/file.ts");
     let changed = false;
     await writeNewFile(file, (to) =>
       writeBackup({
@@ -356,6 +357,32 @@ describe("a restore into a database that is not empty", { concurrency: 4 }, () =
     assert.match(err, /^The connection to the database was lost: try again\.$/);
     assert.deepEqual(await contentOf(db), before);
   });
+});
+
+test("moves all from a server into the embedded database beside its running service, which follows within 5 seconds, and back", {
+  timeout: 60_000,
+}, async (t) => {
+  const from = await filledDatabase(t, 500);
+  const file = await backupOf(t, from);
+  const dataDir = await scratch(t);
+  const env = { PLAYTIME_SERVER_DATA_DIR: dataDir };
+  const service = await startProcess({ env });
+  t.after(() => service.end("SIGKILL"));
+
+  const restored = await cli(`restore ${file}`, { env });
+  assert.deepEqual([restored.code, restored.err], [0, ""]);
+  const sinceMs = performance.now();
+  // The connection is switched off in the backup: the answer shows that the service knows it.
+  while ((await post(`${service.url}/get-playtime/plugin`, "{}")).status !== 403) {
+    assert.ok(performance.now() - sinceMs < 5_000);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+
+  const again = join(await scratch(t), "embedded.backup");
+  assert.equal((await cli(`backup ${again}`, { env })).code, 0);
+  const back = await emptyDatabase(t);
+  assert.equal((await run(back, `restore ${again}`)).code, 0);
+  assert.deepEqual(await contentOf(back), await contentOf(from));
 });
 
 test("a time of the future in a backup is set to now: it would outrank all that comes", async (t) => {

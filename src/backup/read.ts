@@ -3,6 +3,7 @@ import type { FileHandle } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import { errorCode } from "../database/connect.ts";
+import { bytesOf } from "../file.ts";
 import { integer, isObject, largestInteger, Malformed, text } from "../parse.ts";
 import { type Given, type Table, tables } from "./tables.ts";
 import { format, formatVersion, type Header } from "./write.ts";
@@ -25,7 +26,7 @@ export async function readBackup(file: FileHandle, onRows: OnRows): Promise<Head
   // The pipe may tell only that it broke off.
   let failure: unknown;
   try {
-    await pipeline(bytesOf(file), createGunzip({ chunkSize }), async (chunks: AsyncIterable<Buffer>) => {
+    await pipeline(bytesOf(file), createGunzip({ chunkSize: 64 * 1024 }), async (chunks: AsyncIterable<Buffer>) => {
       try {
         for await (const chunk of chunks) await reader.add(chunk);
       } catch (error) {
@@ -44,18 +45,6 @@ function inWords(error: unknown): unknown {
   if (!errorCode(error).startsWith("Z_")) return error;
   const isGzip = !(error instanceof Error && error.message === "incorrect header check");
   return new BackupProblem(isGzip ? damaged : noBackup);
-}
-
-const chunkSize = 64 * 1024;
-
-/** From the beginning, however often the file was read before. */
-async function* bytesOf(file: FileHandle): AsyncGenerator<Buffer> {
-  for (let position = 0; ; ) {
-    const { bytesRead, buffer } = await file.read({ buffer: Buffer.allocUnsafe(chunkSize), position });
-    if (bytesRead === 0) return;
-    position += bytesRead;
-    yield buffer.subarray(0, bytesRead);
-  }
 }
 
 const noBackup = "This file is no backup of Playtime-Service.";

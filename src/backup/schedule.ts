@@ -2,8 +2,8 @@ import { mkdir, readdir, rm, stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Database } from "../database/connect.ts";
+import { partialMark, writeNewFile } from "../file.ts";
 import type { Log } from "../log.ts";
-import { partialMark, writeNewFile } from "./file.ts";
 import { holdsRows } from "./tables.ts";
 import { writeBackup } from "./write.ts";
 

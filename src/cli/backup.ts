@@ -2,8 +2,6 @@ import { BackupProblem } from "../backup/read.ts";
 import { checkBackup, notEmpty, restoreBackup } from "../backup/restore.ts";
 import { countRows, sumOf } from "../backup/tables.ts";
 import { type Header, writeBackup } from "../backup/write.ts";
-import { errorCode } from "../database/connect.ts";
-import { reasonOf } from "../database/open.ts";
 import { type Command, CommandProblem, type Context, confirm } from "./command.ts";
 import { withInput, writeOutput } from "./files.ts";
 import { progressBar } from "./progress.ts";
@@ -69,16 +67,13 @@ function amounts({ connections = 0, playtimes = 0 }: Record<string, number>): st
   return `${amount(connections, "connection")} and ${amount(playtimes, "time")} of players`;
 }
 
-/** An operator's problem in one sentence, on a line of its own below a bar. */
+/** What is wrong with a file is the operator's problem; said on a line of its own below a bar. */
 async function inWords<T>(context: Context, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
     context.draw?.("\n");
     if (error instanceof BackupProblem) throw new CommandProblem(error.message);
-    if (error instanceof Error && error.name === "PostgresError")
-      throw new CommandProblem(`The database: ${reasonOf(error)}.`);
-    if (errorCode(error).startsWith("CONNECT")) throw new CommandProblem(`The database was lost: ${reasonOf(error)}.`);
     throw error;
   }
 }

@@ -1,8 +1,9 @@
 import { type FileHandle, mkdir, open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Writable } from "node:stream";
-import { writeNewFile } from "../backup/file.ts";
 import { errorCode } from "../database/connect.ts";
+import { reasonOf } from "../database/open.ts";
+import { writeNewFile } from "../file.ts";
 import { CommandProblem, type Context } from "./command.ts";
 
 /**
@@ -51,8 +52,10 @@ async function keep(input: Context["input"], folder: string): Promise<FileHandle
   return file;
 }
 
-/** What an error of the system means; undefined for any other. */
+/** What an error of the system or the database means; undefined for any other. */
 function problemOf(error: unknown, name: string): CommandProblem | undefined {
+  if (error instanceof Error && error.name === "PostgresError")
+    return new CommandProblem(`The database: ${reasonOf(error)}.`);
   const file = name === "-" ? "the data folder" : name;
   const words: Record<string, string> = {
     ENOENT: `${file}: there is no such file or folder.`,

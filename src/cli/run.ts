@@ -9,6 +9,7 @@ import { version } from "../version.ts";
 import { backupCommands } from "./backup.ts";
 import { type Command, CommandProblem, type Context, program, stringOption, UsageProblem } from "./command.ts";
 import { connectionCommands } from "./connections.ts";
+import { importCsvCommands } from "./import-csv.ts";
 import { importDjangoCommands } from "./import-django.ts";
 import { playerCommands } from "./players.ts";
 import { tryCommands } from "./try.ts";
@@ -18,6 +19,7 @@ export const commands: Record<string, Command> = {
   ...playerCommands,
   ...tryCommands,
   ...importDjangoCommands,
+  ...importCsvCommands,
   ...backupCommands,
 };
 
@@ -102,10 +104,11 @@ function helpOf(name: string, command: Command): string {
 }
 
 function checkCount({ args }: Command, positionals: string[]): void {
-  const expected = args === "" ? 0 : args.split(" ").length;
-  if (positionals.length !== expected)
+  const most = args === "" ? 0 : args.split(" ").length;
+  const least = most - args.split("[").length + 1;
+  if (positionals.length < least || positionals.length > most)
     throw new UsageProblem(
-      `Expected ${expected === 0 ? "no arguments" : args}, found ${positionals.length === 0 ? "none" : positionals.join(" ")}.`,
+      `Expected ${most === 0 ? "no arguments" : args}, found ${positionals.length === 0 ? "none" : positionals.join(" ")}.`,
     );
 }
 

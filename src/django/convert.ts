@@ -1,18 +1,7 @@
 import { connectionPath, type NewConnection } from "../connections.ts";
-import { gameId, optional, type Parser, type SteamId, seconds, steamId } from "../parse.ts";
-import type { SteamStatus } from "../playtimes.ts";
+import { type ImportedPlayer, statusOf } from "../imported-players.ts";
+import { gameId, optional, type Parser, seconds, steamId } from "../parse.ts";
 import type { DjangoConnection, DjangoPlayer } from "./source.ts";
-
-/** A player's row as ours will hold it. */
-export type ImportedPlayer = {
-  steamId: SteamId;
-  gameId: number;
-  steamSeconds: number | null;
-  steamStatus: SteamStatus;
-  bmSeconds: number | null;
-  createdAt: string;
-  updatedAt: string;
-};
 
 /** Throws Malformed when the row breaks a limit of ours. */
 export function playerOf(row: DjangoPlayer): ImportedPlayer {
@@ -22,8 +11,7 @@ export function playerOf(row: DjangoPlayer): ImportedPlayer {
     steamId: steamId(row.steamId, "steam_id"),
     gameId: gameId(row.gameId, "game_id"),
     steamSeconds,
-    // With neither time Steam was asked and gave none; whether the profile is closed or Steam failed, nobody noted.
-    steamStatus: steamSeconds !== null ? "ok" : bmSeconds !== null ? "unchecked" : "unavailable",
+    steamStatus: statusOf({ steamSeconds, bmSeconds }),
     bmSeconds,
     createdAt: row.createdAt,
     updatedAt: row.updatedAt,

@@ -1,9 +1,9 @@
 import { type Connection, connectionsIn, type Kind } from "../connections.ts";
 import type { Database, Sql } from "../database/connect.ts";
+import { connectionLost, type ImportedPlayer, writePlayers } from "../imported-players.ts";
 import { Malformed } from "../parse.ts";
-import { list } from "../playtimes.ts";
-import { connectionOf, type ImportedPlayer, playerOf } from "./convert.ts";
-import { connectionLost, type DjangoConnection, type DjangoPlayer, readDjango } from "./source.ts";
+import { connectionOf, playerOf } from "./convert.ts";
+import { type DjangoConnection, type DjangoPlayer, readDjango } from "./source.ts";
 
 /** How many rows met which end, in words; of both kinds of connections and of the players. */
 export type Tally = Record<Kind | "players", Map<string, number>>;
@@ -83,52 +83,6 @@ async function importPlayers(
   await writing;
   if (done !== total) throw connectionLost();
 }
-
-/**
- * Inserts the players (no two of the same key) and says what stood in their place before. A time that we know is never
- * replaced by none. Times of the future would outrank all that comes later: they are set to now, and such a row never
- * replaces one of ours.
- */
-async function writePlayers(sql: Sql, players: ImportedPlayer[], dryRun: boolean): Promise<Found> {
-  const write = sql`, written as (
-    insert into playtimes (steam_id, game_id, steam_seconds, steam_status, steam_checked_at, bm_seconds, created_at, updated_at)
-    select steam_id, game_id, steam_seconds, steam_status, case when steam_seconds is not null then updated_at end,
-      bm_seconds, created_at, updated_at
-    from batch
-    on conflict (steam_id, game_id)
-    do update set
-      steam_seconds = coalesce(excluded.steam_seconds, playtimes.steam_seconds),
-      steam_status = case when excluded.steam_seconds is null and playtimes.steam_checked_at is not null
-        then playtimes.steam_status else excluded.steam_status end,
-      steam_checked_at = coalesce(excluded.steam_checked_at, playtimes.steam_checked_at),
-      bm_seconds = coalesce(excluded.bm_seconds, playtimes.bm_seconds),
-      created_at = least(excluded.created_at, playtimes.created_at),
-      updated_at = excluded.updated_at
-    where playtimes.bm_signed_at is null and excluded.updated_at > playtimes.updated_at and excluded.updated_at < now())`;
-  // The rows here are looked up one by one: a plan that joins could have been made when there were none.
-  const [found] = await sql<Found[]>`
-    with batch as (
-      select steam_id, game_id, steam_seconds, steam_status, bm_seconds,
-        greatest('epoch', least(created_at, now())) as created_at, greatest('epoch', least(updated_at, now())) as updated_at
-      from unnest(
-        ${list(players, (player) => player.steamId)}::bigint[], ${list(players, (player) => player.gameId)}::int[],
-        ${list(players, (player) => player.steamSeconds)}::int[], ${list(players, (player) => player.steamStatus)}::text[],
-        ${list(players, (player) => player.bmSeconds)}::int[], ${list(players, (player) => player.createdAt)}::timestamptz[],
-        ${list(players, (player) => player.updatedAt)}::timestamptz[])
-        as given (steam_id, game_id, steam_seconds, steam_status, bm_seconds, created_at, updated_at)
-    )${dryRun ? sql`` : write}
-    select count(*) filter (where here.updated_at is null)::int as unknown,
-      count(*) filter (where here.bm_signed_at is not null)::int as signed,
-      count(*) filter (where here.bm_signed_at is null and batch.updated_at > here.updated_at and batch.updated_at < now())::int as older
-    from batch left join lateral (
-      select updated_at, bm_signed_at from playtimes
-      where playtimes.steam_id = batch.steam_id and playtimes.game_id = batch.game_id offset 0
-    ) as here on true`;
-  if (!found) throw connectionLost();
-  return found;
-}
-
-type Found = { unknown: number; signed: number; older: number };
 
 async function importConnections(rows: DjangoConnection[], tally: Tally, options: ImportOptions): Promise<void> {
   const takenBy = new Map<string, DjangoConnection>();

@@ -1,6 +1,7 @@
 import type { Kind } from "../connections.ts";
 import { errorCode, type Sql } from "../database/connect.ts";
 import { DatabaseProblem } from "../database/problem.ts";
+import { connectionLost } from "../imported-players.ts";
 
 /** A row of `playtime_battlemetricssetpath` or `playtime_playtimegetpath`. */
 export type DjangoConnection = {
@@ -86,13 +87,6 @@ async function* playersIn(sql: Sql): AsyncGenerator<DjangoPlayer[]> {
     if (rows.length === 0) return;
     yield rows;
   }
-}
-
-/** The driver may report a statement as done, without a result, that never was: where its connection broke just then. */
-export function connectionLost(): DatabaseProblem {
-  return new DatabaseProblem(
-    "The connection to a database was lost during the import. What is here by now stays; run the import again.",
-  );
 }
 
 function problemOf(error: unknown): DatabaseProblem | undefined {

@@ -1,0 +1,64 @@
+import { gameId } from "../parse.ts";
+import { type Checked, checkPlayers, importPlayers } from "../players-table.ts";
+import { type Command, CommandProblem, type Context, stringOption, table } from "./command.ts";
+import { withInput } from "./files.ts";
+import { progressBar } from "./progress.ts";
+
+export const importCsvCommands: Record<string, Command> = {
+  "import-csv": {
+    args: "<file>",
+    summary: "take players' times from a table (CSV)",
+    details: [
+      "The first line names the columns, in any order: steam_id and game_id; steam_seconds, bm_seconds, created_at and",
+      "updated_at if there are such. - reads standard input. A wrong row anywhere, and nothing is taken.",
+      "--game N        the game of all rows (393380 for Squad), instead of a column",
+    ],
+    options: { game: { type: "string" } },
+    run,
+  },
+};
+
+function run(context: Context): Promise<void> {
+  const [name = ""] = context.positionals;
+  const given = stringOption(context.options, "game");
+  const options = { game: given === undefined ? undefined : gameId(given, "--game") };
+  return withInput(name, context, async (file) => {
+    const { players, unused, ...checked } = await checkPlayers(file, options);
+    if (checked.problemCount > 0) throw new CommandProblem(refusal(checked));
+    if (unused.length > 0) context.warn(`Columns that are not read: ${unused.join(", ")}.`);
+    const bar = progressBar(context.draw, "players");
+    const { rows, unknown, older, signed } = await importPlayers(file, options, await context.open(), (done) =>
+      bar(done, players),
+    );
+    const counts = [
+      [unknown, "taken"],
+      [older, "taken over an older row here"],
+      [signed, "left: the row here has a time signed by BattleMetrics"],
+      [rows - unknown - older - signed, "left: the row here, or another one of the table, is as new"],
+    ] as const;
+    const lines = counts.filter(([count]) => count > 0);
+    context.print(
+      table(
+        ["  PLAYERS", "WHAT BECAME OF THEM"],
+        lines.map(([count, words]) => [count.toLocaleString("en").padStart(9), words]),
+      ),
+    );
+  });
+}
+
+function refusal({
+  problems,
+  problemCount,
+  isRounded,
+}: Pick<Checked, "problems" | "problemCount" | "isRounded">): string {
+  const more = problemCount - problems.length;
+  return [
+    ...problems,
+    ...(more > 0 ? [`… ${more.toLocaleString("en")} more.`] : []),
+    ...(isRounded ? [advice] : []),
+    "Nothing was taken.",
+  ].join("\n");
+}
+
+const advice =
+  "Begin with the table as it was before, and tell the spreadsheet on opening it (Excel: Data, From Text/CSV) that the column steam_id is text.";
