@@ -48,7 +48,7 @@ const goals: [name: string, floor: number, goal: number, of: Of][] = [
   ["webhook: p99 while Steam hangs, times that without", noFloor, 1.1, timesAsLate],
   ["memory at rest, MB", 75, 55, figure("memory, at rest")],
   ["memory after a million requests, MB", 110, 80, figure("memory, after a million requests")],
-  ["memory after the second million, times the first", 1.05, 1.05, figure("memory, second million")],
+  ["memory after a million more, times that", 1.05, 1.05, figure("memory, after a million more")],
   ["start, compiled, s", 0.5, 0.2, figure("start, compiled, on a running Postgres")],
   ["npm start, s", 1.5, 0.6, figure("npm start, embedded database")],
   ["npm start, first ever, s", 5, 2, figure("npm start, first ever")],

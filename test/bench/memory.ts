@@ -13,7 +13,7 @@ const variants = {
 
 /** Resident memory at rest, after a million mixed requests, and after a second million: the load may not make it grow. */
 export async function memory(bench: Bench): Promise<void> {
-  const million = bench.quick ? 100_000 : 1_000_000;
+  const [count, words] = bench.quick ? [100_000, "100,000"] : [1_000_000, "a million"];
   const steam = await startSteam({ hangs: false });
   for (const [name, flags] of Object.entries(variants)) {
     const target = await serviceTarget(bench, { env: steamSettings(steam.url), flags });
@@ -23,10 +23,10 @@ export async function memory(bench: Bench): Promise<void> {
     const { pid } = target.server;
     await sleep(2_000);
     tell("at rest", await rssMb(pid), "MB");
-    const first = await after(million, target, bench.folder);
-    tell("after a million requests", first, "MB");
-    const second = await after(million, target, bench.folder);
-    tell("second million", first && second && second / first, "times the first");
+    const first = await after(count, target, bench.folder);
+    tell(`after ${words} requests`, first, "MB");
+    const second = await after(count, target, bench.folder);
+    tell(`after ${words} more`, first && second && second / first, "times that");
     await stop([target]);
   }
   await steam.stop();
