@@ -33,7 +33,7 @@ const body = JSON.stringify({ steam_id: "76561198012345678", playtime: "7200", g
 const question = JSON.stringify({ steam_ids: ["76561198012345678"], game_id: 393380 });
 
 test("with nothing configured it starts on a database of its own, takes a delivery, answers a query, and keeps all over a kill", {
-  timeout: 60_000,
+  timeout: 240_000,
 }, async (context) => {
   const env = { PLAYTIME_SERVER_DATA_DIR: join(folder, "data") };
   const service = await start(context, env);
@@ -92,7 +92,7 @@ test("the start says where it listens, which database it uses, whether Steam is 
 });
 
 test("a config file that was changed is looked at: a wrong one is said, a right one wants a restart", {
-  timeout: 60_000,
+  timeout: 240_000,
 }, async (context) => {
   const file = join(folder, "config.toml");
   await writeFile(file, "");
@@ -147,7 +147,7 @@ function failing(env: Record<string, string>, args: string[] = []): Promise<{ co
 }
 
 test("what cannot start says why in a sentence, never with the password, and exits 1", {
-  timeout: 60_000,
+  timeout: 240_000,
 }, async () => {
   const taken = createServer();
   await new Promise<void>((resolve) => taken.listen(0, "127.0.0.1", resolve));
