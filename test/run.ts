@@ -58,7 +58,7 @@ function runFiles(files: string[]): Promise<number> {
     "tsx",
     "--test",
     "--test-reporter=spec",
-    `--test-concurrency=${areFaults ? 1 : 4}`,
+    `--test-concurrency=${areFaults ? 1 : 2}`,
     "--test-timeout=900000",
     ...files,
   ];
