@@ -41,7 +41,7 @@ async function createRecord(sql: Sql): Promise<void> {
     await sql`create table if not exists schema_files (name text primary key, applied_at timestamptz not null default now())`;
   } catch (error) {
     // "if not exists" is not safe against another process that creates it in the same moment.
-    if (!["23505", "42P07"].includes(errorCode(error))) throw error;
+    if (!["23505", "42P07", "42710"].includes(errorCode(error))) throw error;
   }
 }
 
