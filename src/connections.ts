@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Database } from "./database/connect.ts";
+import { type Database, errorCode } from "./database/connect.ts";
 import type { Call } from "./http/call.ts";
 import { Refusal } from "./http/refusal.ts";
 import type { Log } from "./log.ts";
@@ -14,7 +14,10 @@ export type Connection = {
   secret: string | null;
   enabled: boolean;
   fixedGameId: number | null;
-  /** ISO 8601 text. */
+  /** The secret that it had before, accepted too until that time; both or none. */
+  oldSecret: string | null;
+  /** ISO 8601 text, as all times here. */
+  oldSecretUntil: string | null;
   createdAt: string;
   updatedAt: string;
 };
@@ -79,22 +82,81 @@ export function connectionsIn(database: Pick<Database, "run">) {
         (sql) =>
           sql`update connections set enabled = ${enabled}, updated_at = now() where kind = ${kind} and path = ${path}`,
       ),
+    /** The one before it is no longer accepted. */
     setSecret: ({ kind, path }: Key, secret: string) =>
       database.run(
-        (sql) =>
-          sql`update connections set secret = ${secret}, updated_at = now() where kind = ${kind} and path = ${path}`,
+        (sql) => sql`
+          update connections set secret = ${secret}, old_secret = null, old_secret_until = null, updated_at = now()
+          where kind = ${kind} and path = ${path}`,
       ),
+    /** The one before it is accepted too for that long. A statement that is run twice must not take the new one for the old. */
+    rotate: ({ kind, path }: Key, secret: string, keepOldSeconds: number) =>
+      database.run(
+        (sql) => sql`
+          update connections set secret = ${secret}, updated_at = now(), old_secret = secret,
+            old_secret_until = case when secret is not null then now() + ${keepOldSeconds} * interval '1 second' end
+          where kind = ${kind} and path = ${path} and secret is distinct from ${secret}`,
+      ),
+    dropOldSecret: ({ kind, path }: Key) =>
+      database.run(
+        (sql) => sql`
+          update connections set old_secret = null, old_secret_until = null, updated_at = now()
+          where kind = ${kind} and path = ${path}`,
+      ),
+    /** Another path or game; what is known of its requests goes along. */
+    change: async (
+      { kind, path }: Key,
+      to: Pick<Connection, "path" | "fixedGameId">,
+    ): Promise<"changed" | "path-taken" | "gone"> => {
+      try {
+        return await database.run(async (sql) => {
+          const { count } = await sql`
+            with changed as (
+              update connections set path = ${to.path}, fixed_game_id = ${to.fixedGameId}, updated_at = now()
+              where kind = ${kind} and path = ${path} returning 1
+            ), counts as (update hourly_counts set path = ${to.path} where kind = ${kind} and path = ${path}
+            ), accepted as (update accepted_requests set path = ${to.path} where kind = ${kind} and path = ${path}
+            ), refused as (update refused_requests set path = ${to.path} where kind = ${kind} and path = ${path}
+            ) select 1 from changed`;
+          return count === 1 ? "changed" : "gone";
+        });
+      } catch (error) {
+        if (errorCode(error) === uniqueViolation) return "path-taken";
+        throw error;
+      }
+    },
+    /** With what is known of its requests. */
     remove: ({ kind, path }: Key) =>
-      database.run((sql) => sql`delete from connections where kind = ${kind} and path = ${path}`),
+      database.run(
+        (sql) => sql`
+          with counts as (delete from hourly_counts where kind = ${kind} and path = ${path}
+          ), accepted as (delete from accepted_requests where kind = ${kind} and path = ${path}
+          ), refused as (delete from refused_requests where kind = ${kind} and path = ${path}
+          ) delete from connections where kind = ${kind} and path = ${path}`,
+      ),
   };
 }
 
-type Key = Pick<Connection, "kind" | "path">;
+export type ConnectionKey = Pick<Connection, "kind" | "path">;
+type Key = ConnectionKey;
+
+const uniqueViolation = "23505";
 type Run = Parameters<Parameters<Database["run"]>[0]>[0];
 
 const columns = (sql: Run) => sql`
-  select kind, path, secret, enabled, fixed_game_id as "fixedGameId", created_at as "createdAt", updated_at as "updatedAt"
+  select kind, path, secret, enabled, fixed_game_id as "fixedGameId", old_secret as "oldSecret",
+    old_secret_until as "oldSecretUntil", created_at as "createdAt", updated_at as "updatedAt"
   from connections`;
+
+/** Whether `isRight` says so of its secret, or of the one before while that is still accepted. */
+export function anySecret(
+  { secret, oldSecret, oldSecretUntil }: Connection,
+  at: Date,
+  isRight: (secret: string) => boolean,
+): boolean {
+  if (secret !== null && isRight(secret)) return true;
+  return oldSecret !== null && at.toISOString() < (oldSecretUntil ?? "") && isRight(oldSecret);
+}
 
 /** All connections in memory: a stranger's request costs no database work, and a change is seen within `refreshMs`. */
 export type Directory = {
@@ -102,6 +164,8 @@ export type Directory = {
   open: (kind: Kind, call: Call) => Connection;
   /** All of them, as they are known at this moment. */
   stored: () => Connection[];
+  /** Reads them anew, for who has just changed them. */
+  refresh: () => Promise<void>;
   stop: () => void;
 };
 
@@ -115,9 +179,13 @@ export async function openDirectory(database: Pick<Database, "run">, log: Log): 
   let stopped = false;
   const timer = setTimeout(refresh, refreshMs);
 
+  async function read(): Promise<void> {
+    known = byKind(await table.list());
+  }
+
   async function refresh(): Promise<void> {
     try {
-      known = byKind(await table.list());
+      await read();
     } catch (error) {
       // The database is away, which is said elsewhere; what was known goes on being true.
       log.debug("the connections could not be read again", { error });
@@ -138,6 +206,7 @@ export async function openDirectory(database: Pick<Database, "run">, log: Log): 
       return connection;
     },
     stored: () => kinds.flatMap((kind) => [...known[kind].values()]),
+    refresh: read,
     stop: () => {
       stopped = true;
       clearTimeout(timer);

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Connection, Directory } from "./connections.ts";
+import { anySecret, type Connection, type Directory } from "./connections.ts";
 import type { Answer, Handler } from "./http/call.ts";
 import { Refusal } from "./http/refusal.ts";
 import { parseJson } from "./json.ts";
@@ -14,9 +14,12 @@ export function query({ directory, playtimes, steam, now, hmacEnabled, deadlineM
     const dropAtMs = performance.now() + deadlineMs;
     const connection = directory.open("script", call);
     const body = await call.body();
-    if (hmacEnabled) verifyQuery(connection, call.headers["x-signature"], body);
+    if (hmacEnabled) verifyQuery(connection, call.headers["x-signature"], body, now());
     const { refresh, ...asked } = parseQuery(parseJson(body), connection.fixedGameId);
-    if (asked.steamIds.length === 0) return answer([]);
+    const [first] = asked.steamIds;
+    if (first === undefined) return answer([]);
+    if (asked.steamIds.length === 1) call.facts["steamId"] = first;
+    else call.facts["players"] = String(asked.steamIds.length);
 
     const known = await playtimes.find(asked);
     const dueBefore = recheckMs > 0 ? new Date(now().getTime() - recheckMs).toISOString() : "";
@@ -57,11 +60,12 @@ export type QueryDeps = {
   recheckMs: number;
 };
 
-function verifyQuery({ secret }: Connection, header: string | string[] | undefined, body: Buffer): void {
-  if (secret === null) throw new Refusal("no-secret");
+function verifyQuery(connection: Connection, header: string | string[] | undefined, body: Buffer, at: Date): void {
+  if (connection.secret === null) throw new Refusal("no-secret");
   const signature = typeof header === "string" ? parseScriptSignature(header) : undefined;
   if (!signature) throw new Refusal("no-signature");
-  if (!anyMatches([signature], sign(secret, body))) throw new Refusal("bad-signature");
+  if (!anySecret(connection, at, (secret) => anyMatches([signature], sign(secret, body))))
+    throw new Refusal("bad-signature");
 }
 
 const mostIds = 120;

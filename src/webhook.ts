@@ -1,4 +1,4 @@
-import type { Connection, Directory } from "./connections.ts";
+import { anySecret, type Connection, type Directory } from "./connections.ts";
 import type { Answer, Handler } from "./http/call.ts";
 import { Refusal } from "./http/refusal.ts";
 import { parseJson } from "./json.ts";
@@ -20,6 +20,7 @@ export function webhook({ directory, playtimes, now, hmacEnabled, toleranceSecon
       return ignored("steam_id is empty: BattleMetrics does not know this player's Steam ID.");
     if (delivery.seconds === unknown)
       return ignored("playtime is empty: BattleMetrics does not know this player's time.");
+    call.facts["steamId"] = delivery.steamId;
     await playtimes.saveBattlemetrics({ ...delivery, steamId: delivery.steamId, seconds: delivery.seconds, signedAt });
     return stored;
   };
@@ -39,16 +40,17 @@ const ignored = (why: string): Answer => ({ status: 200, body: JSON.stringify({ 
 
 /** When it was signed, but never later than our clock: a sender's clock that runs ahead must not outrank the next delivery. */
 function verifyDelivery(
-  { secret }: Connection,
+  connection: Connection,
   header: string | string[] | undefined,
   body: Buffer,
   arrivedAt: Date,
   toleranceSeconds: number,
 ): Date {
-  if (secret === null) throw new Refusal("no-secret");
+  if (connection.secret === null) throw new Refusal("no-secret");
   const found = typeof header === "string" ? parseDeliverySignature(header) : undefined;
   if (!found) throw new Refusal("no-signature");
-  if (!anyMatches(found.signatures, sign(secret, found.timestamp, ".", body))) throw new Refusal("bad-signature");
+  const isRight = (secret: string) => anyMatches(found.signatures, sign(secret, found.timestamp, ".", body));
+  if (!anySecret(connection, arrivedAt, isRight)) throw new Refusal("bad-signature");
 
   const signedMs = parseTimestamp(found.timestamp);
   if (Number.isNaN(signedMs)) throw new Refusal("bad-timestamp");

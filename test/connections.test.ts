@@ -22,7 +22,9 @@ beforeEach(async () => {
 const call = (param: string | undefined): Call => ({
   method: "POST",
   path: "",
+  search: () => "",
   headers: {},
+  remoteAddress: () => "",
   param,
   body: async () => Buffer.alloc(0),
   facts: {},

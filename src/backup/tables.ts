@@ -1,7 +1,20 @@
 import { connectionPath, type Kind, kinds, secretText } from "../connections.ts";
 import type { Sql } from "../database/connect.ts";
 import { connectionLost } from "../database/transaction.ts";
-import { boolean, gameId, instant, oneOf, optional, type SteamId, seconds, steamId } from "../parse.ts";
+import { configPasswordName } from "../panel-settings.ts";
+import {
+  boolean,
+  gameId,
+  instant,
+  Malformed,
+  oneOf,
+  optional,
+  type Parser,
+  type SteamId,
+  seconds,
+  steamId,
+  text,
+} from "../parse.ts";
 import { list, type SteamStatus, steamStatuses } from "../playtimes.ts";
 
 /** A table as backups hold it. Another table, or column, that matters is added here; sessions never are. */
@@ -45,6 +58,11 @@ function table<Row>({ count, parse, insert, ...rest }: Definition<Row>): Table {
   };
 }
 
+const settingText: Parser<string> = (value, place) => {
+  const given = text(value, place);
+  if (given === "" || given.length > 1_000 || given.includes("\0")) throw new Malformed(place, "1 to 1000 characters");
+  return given;
+};
 const noTime = optional(instant, null);
 const noSeconds = optional(seconds, null);
 
@@ -54,17 +72,29 @@ type ConnectionRow = {
   secret: string | null;
   enabled: boolean;
   fixed_game_id: number | null;
+  old_secret: string | null;
+  old_secret_until: string | null;
   created_at: string;
   updated_at: string;
 };
 
 const connections = table<ConnectionRow>({
   name: "connections",
-  columns: ["kind", "path", "secret", "enabled", "fixed_game_id", "created_at", "updated_at"],
+  columns: [
+    "kind",
+    "path",
+    "secret",
+    "enabled",
+    "fixed_game_id",
+    "created_at",
+    "updated_at",
+    "old_secret",
+    "old_secret_until",
+  ],
   count: (sql) => sql<{ rows: string }[]>`select count(*) as rows from connections`,
   declareRows: (sql) => sql`
     declare rows no scroll cursor for
-    select json_build_array(kind, path, secret, enabled, fixed_game_id, created_at, updated_at)::text as line
+    select json_build_array(kind, path, secret, enabled, fixed_game_id, created_at, updated_at, old_secret, old_secret_until)::text as line
     from connections order by kind, path`,
   // A running service goes on reading what was here before.
   clear: async (sql) => {
@@ -77,13 +107,35 @@ const connections = table<ConnectionRow>({
     secret: optional(secretText, null)(given["secret"], "secret"),
     enabled: boolean(given["enabled"], "enabled"),
     fixed_game_id: optional(gameId, null)(given["fixed_game_id"], "fixed_game_id"),
+    old_secret: optional(secretText, null)(given["old_secret"], "old_secret"),
+    old_secret_until: noTime(given["old_secret_until"], "old_secret_until"),
     created_at: instant(given["created_at"], "created_at"),
     updated_at: instant(given["updated_at"], "updated_at"),
   }),
   insert: (sql, rows) => sql`
-    insert into connections (kind, path, secret, enabled, fixed_game_id, created_at, updated_at)
-    select kind, path, secret, enabled, fixed_game_id, created_at, updated_at
+    insert into connections (kind, path, secret, enabled, fixed_game_id, created_at, updated_at, old_secret, old_secret_until)
+    select kind, path, secret, enabled, fixed_game_id, created_at, updated_at, old_secret, old_secret_until
     from json_populate_recordset(null::connections, ${JSON.stringify(rows)}::text::json)`,
+});
+
+type SettingRow = { name: string; value: string };
+
+// The password that the config sets goes with the config.
+const panelSettings = table<SettingRow>({
+  name: "panel_settings",
+  columns: ["name", "value"],
+  count: (sql) =>
+    sql<{ rows: string }[]>`select count(*) as rows from panel_settings where name <> ${configPasswordName}`,
+  declareRows: (sql) => sql`
+    declare rows no scroll cursor for
+    select json_build_array(name, value)::text as line from panel_settings where name <> ${configPasswordName} order by name`,
+  // What the backup does not know stays; who signed in with another password is signed out.
+  clear: (sql) => sql`delete from sessions`,
+  parse: (given) => ({ name: settingText(given["name"], "name"), value: settingText(given["value"], "value") }),
+  insert: (sql, rows) => sql`
+    insert into panel_settings (name, value)
+    select name, value from json_populate_recordset(null::panel_settings, ${JSON.stringify(rows)}::text::json)
+    on conflict (name) do update set value = excluded.value`,
 });
 
 type PlaytimeRow = {
@@ -145,7 +197,7 @@ const playtimes = table<PlaytimeRow>({
       as given (steam_id, game_id, steam_seconds, steam_status, steam_checked_at, bm_seconds, bm_signed_at, created_at, updated_at)`,
 });
 
-export const tables: readonly Table[] = [connections, playtimes];
+export const tables: readonly Table[] = [connections, panelSettings, playtimes];
 
 /** How many rows of each table there are. */
 export async function countRows(sql: Sql): Promise<Record<string, number>> {

@@ -9,7 +9,7 @@ import {
   secretText,
   shortSecretCharacters,
 } from "../connections.ts";
-import { gameId, oneOf } from "../parse.ts";
+import { gameId, Malformed, oneOf, type Parser } from "../parse.ts";
 import { type Command, CommandProblem, type Context, confirm, stringOption, table } from "./command.ts";
 import { howToUse } from "./how-to-use.ts";
 
@@ -56,6 +56,13 @@ export const connectionCommands: Record<string, Command> = {
     details: secretDetails,
     options: { secret: { type: "string" } },
     run: setSecret,
+  },
+  "connections rotate": {
+    args: "<kind> <path>",
+    summary: "give a connection another secret; the old one is accepted too for a while",
+    details: ["--keep-old T    for how long: 24h (as without it), 30m, 7d, or 0", ...secretDetails],
+    options: { "keep-old": { type: "string" }, secret: { type: "string" } },
+    run: rotate,
   },
   "connections remove": {
     args: "<kind> <path>",
@@ -116,6 +123,7 @@ async function show(context: Context): Promise<void> {
       `game      ${connection.fixedGameId ?? "any"}`,
       `created   ${connection.createdAt}`,
       `changed   ${connection.updatedAt}`,
+      ...(connection.oldSecretUntil === null ? [] : [`old secret accepted until ${connection.oldSecretUntil}`]),
       "",
       howToUse(reveal ? connection : { ...connection, secret: connection.secret && hidden }, context.config),
     ].join("\n"),
@@ -140,6 +148,31 @@ async function setSecret(context: Context): Promise<void> {
     `The secret is set; a running service follows within 5 seconds.\n\n${howToUse({ ...connection, secret }, context.config)}`,
   );
 }
+
+async function rotate(context: Context): Promise<void> {
+  const keepSeconds = duration(stringOption(context.options, "keep-old") ?? "24h", "--keep-old");
+  const connection = await existing(context);
+  const secret = await secretFor(connection.kind, context);
+  const table = connectionsIn(await context.open());
+  if (keepSeconds === 0) await table.setSecret(connection, secret);
+  else await table.rotate(connection, secret, keepSeconds);
+  const kept = (await existing(context)).oldSecretUntil;
+  context.print(
+    `The new secret is set; a running service follows within 5 seconds. ${kept === null ? "The old one is no longer accepted." : `The old one is accepted until ${kept}.`}\n\n${howToUse({ ...connection, secret }, context.config)}`,
+  );
+}
+
+const unitSeconds: Record<string, number> = { m: 60, h: 3_600, d: 86_400 };
+const mostDays = 30;
+
+/** In seconds. */
+const duration: Parser<number> = (value, place) => {
+  const [, count = "", unit = ""] = /^([0-9]{1,5})([mhd]?)$/.exec(String(value)) ?? [];
+  const seconds = count === "0" ? 0 : Number(count) * (unitSeconds[unit] ?? Number.NaN);
+  if (count === "" || !(seconds <= mostDays * 86_400))
+    throw new Malformed(place, `a time such as 24h, 30m or 7d, at most ${mostDays}d, or 0`);
+  return seconds;
+};
 
 async function remove(context: Context): Promise<void> {
   const connection = await existing(context);
@@ -182,6 +215,6 @@ async function secretFor(kind: Kind, { options, ask, readInput, warn }: Context)
   return chosen;
 }
 
-function publicly({ secret, ...connection }: Connection) {
+function publicly({ secret, oldSecret: _, ...connection }: Connection) {
   return { ...connection, hasSecret: secret !== null, address: addressOf(connection) };
 }

@@ -1,11 +1,16 @@
 import type { IncomingHttpHeaders } from "node:http";
+import type { Writable } from "node:stream";
 
 /** One request, as plain data. The body is waited for only by who needs it, so that a "no" can come before it. */
 export type Call = {
   readonly method: string;
   /** As it came, still percent-encoded, without the query string. */
   readonly path: string;
+  /** What stands behind the path's `?`, still encoded. */
+  readonly search: () => string;
   readonly headers: IncomingHttpHeaders;
+  /** Who is at the other end of the socket: a person, a program or a proxy. */
+  readonly remoteAddress: () => string;
   /** The address's `:name` part, percent-decoded; undefined where its encoding is broken. */
   param: string | undefined;
   /** The whole body; Refusal "body-too-large" over the limit. */
@@ -14,6 +19,12 @@ export type Call = {
   readonly facts: Record<string, string>;
 };
 
-export type Answer = { status: number; headers?: Record<string, string>; body?: string };
+export type Answer = {
+  status: number;
+  headers?: Record<string, string>;
+  body?: string | Buffer;
+  /** Instead of a body, of any size: writes it and ends. When it throws, the answer is cut, so that it can be seen to lack its end. */
+  stream?: (to: Writable) => Promise<unknown>;
+};
 
 export type Handler = (call: Call) => Answer | Promise<Answer>;

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { type AddressInfo, Server as NetServer } from "node:net";
+import type { Writable } from "node:stream";
 import type { Log } from "../log.ts";
 import { Malformed } from "../parse.ts";
 import { bodyBytes, bodyReader, type ReadBody } from "./body.ts";
@@ -17,6 +18,7 @@ const drainMs = 2_000;
 const drainBytes = 8 * 1024 * 1024;
 const graceMs = 200;
 const finishMs = 10_000;
+const idleReaderMs = 30_000;
 
 /**
  * node:http ↔ Call and Answer. Every error of a request becomes its answer here: a Refusal its own, Malformed a 400,
@@ -43,9 +45,11 @@ export async function serve({ route, host, port, log }: ServeOptions): Promise<S
     const call = callOf(request, readBody);
     try {
       const handler = route(call);
-      send(request, response, await handler(call), isStopping);
+      const answer = await handler(call);
+      if (answer.stream) await stream(request, response, answer, answer.stream);
+      else send(request, response, answer, isStopping);
     } catch (error) {
-      if (response.headersSent || response.destroyed) return;
+      if (response.headersSent || response.destroyed) return cut(response, error, call, log);
       send(request, response, refuse(error, call, log, say), isStopping);
     }
   }
@@ -80,7 +84,9 @@ function callOf(request: IncomingMessage, readBody: ReadBody): Call {
   return {
     method: request.method ?? "",
     path: pathOf(request.url ?? ""),
+    search: () => /\?(.*)$/s.exec(request.url ?? "")?.[1] ?? "",
     headers: request.headers,
+    remoteAddress: () => request.socket.remoteAddress ?? "",
     param: undefined,
     body: () => readBody(request),
     facts: {},
@@ -111,6 +117,25 @@ function send(request: IncomingMessage, response: ServerResponse, answer: Answer
   if (!isEndless) return void response.end(content);
   response.write(content);
   drain(request, () => response.end());
+}
+
+/** A reader who takes nothing for a while is given up. */
+async function stream(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { status, headers = {} }: Answer,
+  write: (to: Writable) => Promise<unknown>,
+): Promise<void> {
+  response.writeHead(status, headers);
+  if (request.method === "HEAD") return void response.end();
+  response.setTimeout(idleReaderMs, () => response.destroy());
+  await write(response);
+}
+
+function cut(response: ServerResponse, error: unknown, { facts }: Call, log: Log): void {
+  if (response.destroyed) return;
+  log.error("an answer was cut off", { ...facts, error });
+  response.destroy();
 }
 
 const jsonType = "application/json; charset=utf-8";
