@@ -1,10 +1,13 @@
+import { activityIn, createActivity } from "./activity.ts";
+import type { PanelDeps } from "./admin/panel.ts";
 import type { Config } from "./config.ts";
 import { openDirectory } from "./connections.ts";
 import type { Database } from "./database/connect.ts";
-import type { Handler } from "./http/call.ts";
+import type { Call, Handler } from "./http/call.ts";
 import { router } from "./http/router.ts";
 import type { Log } from "./log.ts";
-import { createMetrics, unmeasured } from "./metrics.ts";
+import { createMetrics } from "./metrics.ts";
+import { observed } from "./observed.ts";
 import { playtimesIn } from "./playtimes.ts";
 import { query } from "./query.ts";
 import { createSteam } from "./steam.ts";
@@ -12,29 +15,36 @@ import { version } from "./version.ts";
 import { webhook } from "./webhook.ts";
 
 /** Every address of the service. */
-export async function createApp({ config, database, log, now = () => new Date() }: AppDeps) {
+export async function createApp({ config, database, port, log, now = () => new Date() }: AppDeps) {
   const directory = await openDirectory(database, log);
   const metrics = config.METRICS.TOKEN === "" ? undefined : createMetrics();
-  const { measured, onBatch } = metrics ?? unmeasured;
-  const playtimes = playtimesIn(database, onBatch);
+  const playtimes = playtimesIn(database, metrics?.onBatch);
   const steam = createSteam({
     key: config.STEAM.KEY,
     apiUrl: config.STEAM.API_URL,
     timeoutMs: config.STEAM.TIMEOUT * 1_000,
     callsPerSecond: config.STEAM.CALLS_PER_SECOND,
     callsPerDay: config.STEAM.CALLS_PER_DAY,
+    callsToday: await activityIn(database)
+      .steamCallsToday()
+      .catch(() => 0),
     playtimes,
     now,
     log,
   });
+  const activity = config.ADMIN.ENABLED
+    ? createActivity({ database, steamEnded: () => steam.status().ended, log, now })
+    : undefined;
+  const watchers = [activity?.record, metrics?.onEnd].filter((watcher) => watcher !== undefined);
   const shared = { directory, playtimes, now, hmacEnabled: config.HMAC.ENABLE };
 
   const route = router({
-    "POST /set-playtime/bm/:path/": measured(
+    "POST /set-playtime/bm/:path/": observed(
       "battlemetrics",
       webhook({ ...shared, toleranceSeconds: config.HMAC.TIMESTAMP_DEVIATION }),
+      watchers,
     ),
-    "POST /get-playtime/:path/": measured(
+    "POST /get-playtime/:path/": observed(
       "script",
       query({
         ...shared,
@@ -42,21 +52,40 @@ export async function createApp({ config, database, log, now = () => new Date() 
         deadlineMs: config.STEAM.DEADLINE * 1_000 - marginMs,
         recheckMs: config.STEAM.RECHECK_HOURS * 3_600_000,
       }),
+      watchers,
     ),
     "GET /healthz": () => json(200, { status: "ok", version }),
     "GET /readyz": ready(database),
     ...(metrics ? { "GET /metrics": metrics.page(config.METRICS.TOKEN, { directory, steam, database }) } : {}),
   });
+  const panel = activity && panelHandler({ config, database, directory, playtimes, steam, activity, port, now, log });
   return {
-    route,
-    stop: () => {
+    route: (call: Call) => (panel && /^\/admin(?:\/|$)/.test(call.path) ? panel : route(call)),
+    stop: async () => {
       directory.stop();
       metrics?.stop();
+      await activity?.stop();
     },
   };
 }
 
-export type AppDeps = { config: Config; database: Database; log: Log; now?: () => Date };
+export type AppDeps = {
+  config: Config;
+  database: Database;
+  /** The port on which we listen, once we do. */
+  port: () => number;
+  log: Log;
+  now?: () => Date;
+};
+
+/** The panel is loaded when somebody asks for it: a service that nobody looks at need not hold it in memory. */
+function panelHandler(deps: PanelDeps): Handler {
+  let panel: Promise<Handler> | undefined;
+  return async (call) => {
+    panel ??= import("./admin/panel.ts").then(({ createPanel }) => createPanel(deps));
+    return (await panel)(call);
+  };
+}
 
 /** What is left of a query's deadline for reading and writing the answer. */
 const marginMs = 200;

@@ -32,6 +32,16 @@ const token: Parser<string> = (value, place) => {
 };
 const tokenCharacters = 32;
 
+/** Whoever guesses the panel's password reads all secrets. */
+export const password: Parser<string> = (value, place) => {
+  const given = text(value, place);
+  if ([...given].length < passwordCharacters || given.length > 1_000)
+    throw new Malformed(place, `at least ${passwordCharacters} characters`);
+  return given;
+};
+const passwordCharacters = 10;
+const passwordOrEmpty: Parser<string> = (value, place) => (value === "" ? value : password(value, place));
+
 /** Every setting, by section and key as in the file; seconds, hours and counts are whole numbers. */
 export const settings = {
   SERVER: {
@@ -39,6 +49,7 @@ export const settings = {
     PORT: setting(port, 8000),
     DATA_DIR: setting(text, "data"),
     PUBLIC_URL: setting(urlOrEmpty, ""),
+    TRUST_PROXY: setting(boolean, false),
   },
   HMAC: {
     ENABLE: setting(boolean, true),
@@ -62,6 +73,10 @@ export const settings = {
     CALLS_PER_SECOND: setting(integer({ min: 1, max: 1_000 }), 5),
     CALLS_PER_DAY: setting(integer({ min: 0, max: 100_000_000 }), 90_000),
     API_URL: setting(httpUrl, "https://api.steampowered.com"),
+  },
+  ADMIN: {
+    ENABLED: setting(boolean, true),
+    PASSWORD: secret(passwordOrEmpty, ""),
   },
   METRICS: {
     TOKEN: secret(token, ""),
@@ -126,6 +141,7 @@ export async function readConfig({
     HMAC: section("HMAC"),
     POSTGRES: section("POSTGRES"),
     STEAM: section("STEAM"),
+    ADMIN: section("ADMIN"),
     METRICS: section("METRICS"),
     BACKUP: section("BACKUP"),
     LOG: section("LOG"),

@@ -1,9 +1,9 @@
 import { watchFile } from "node:fs";
 import { parseArgs } from "node:util";
-import { program } from "./cli/command.ts";
 import { type Config, ConfigProblem, defaultFile, readConfig } from "./config.ts";
 import { DatabaseProblem } from "./database/problem.ts";
 import { createLog, type Log } from "./log.ts";
+import { program } from "./program.ts";
 import { type Service, startService } from "./service.ts";
 import { version } from "./version.ts";
 

@@ -1,9 +1,9 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import type { Directory, Kind } from "./connections.ts";
 import type { Database } from "./database/connect.ts";
-import type { Call, Handler } from "./http/call.ts";
+import type { Handler } from "./http/call.ts";
 import { Refusal, type RefusalCode, refusalCodes } from "./http/refusal.ts";
-import { refusalOf } from "./http/server.ts";
+import type { OnEnd } from "./observed.ts";
 import type { OnBatch } from "./playtimes.ts";
 import {
   counter,
@@ -34,18 +34,6 @@ export function createMetrics(): Metrics {
   };
   const loop = monitorEventLoopDelay({ resolution: loopMs });
   loop.enable();
-
-  function count(kind: Kind, { facts }: Call, outcome: Outcome, startMs: number): void {
-    if (outcome === "unknown-path") {
-      strangers[kind] += 1;
-      return;
-    }
-    const name = facts["connection"] ?? "";
-    const counts = connections.get(name) ?? noCounts();
-    if (!connections.has(name)) connections.set(name, counts);
-    counts[outcome] += 1;
-    durations[kind === "battlemetrics" ? "delivery" : "query"].observe((performance.now() - startMs) / 1_000);
-  }
 
   /** Zeros too, for every stored connection: the first refusal must be seen as a rise. */
   function countsOf(kind: Kind, stored: ReturnType<Directory["stored"]>): Sample[] {
@@ -109,18 +97,17 @@ export function createMetrics(): Metrics {
   }
 
   return {
-    measured: (kind, handler) => async (call) => {
-      const startMs = performance.now();
-      try {
-        const answer = await handler(call);
-        // A stored delivery is answered with nothing, an ignored one with the reason.
-        const isIgnored = kind === "battlemetrics" && answer.body !== undefined;
-        count(kind, call, isIgnored ? "ignored" : "accepted", startMs);
-        return answer;
-      } catch (error) {
-        count(kind, call, refusalOf(error).code, startMs);
-        throw error;
+    onEnd: (kind, { facts }, end, durationMs) => {
+      const outcome = end instanceof Refusal ? end.code : end;
+      if (outcome === "unknown-path") {
+        strangers[kind] += 1;
+        return;
       }
+      const name = facts["connection"] ?? "";
+      const counts = connections.get(name) ?? noCounts();
+      if (!connections.has(name)) connections.set(name, counts);
+      counts[outcome] += 1;
+      durations[kind === "battlemetrics" ? "delivery" : "query"].observe(durationMs / 1_000);
     },
     onBatch: (of, items) => batches[of].observe(items),
     page: (token, sources) => (call) => {
@@ -134,20 +121,13 @@ export function createMetrics(): Metrics {
   };
 }
 
-export type Metrics = Measuring & {
+export type Metrics = {
+  onEnd: OnEnd;
+  onBatch: OnBatch;
   /** `GET /metrics`; throws the Refusal "bad-token". */
   page: (token: string, sources: Sources) => Handler;
   stop: () => void;
 };
-
-export type Measuring = {
-  /** The same handler, its calls counted and timed. */
-  measured: (kind: Kind, handler: Handler) => Handler;
-  onBatch: OnBatch;
-};
-
-/** What takes its place when nobody wants to know. */
-export const unmeasured: Measuring = { measured: (_, handler) => handler, onBatch: () => {} };
 
 type Sources = {
   directory: Pick<Directory, "stored">;

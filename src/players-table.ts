@@ -7,7 +7,8 @@ import { fetchRows, inTransaction } from "./database/transaction.ts";
 import { bytesOf } from "./file.ts";
 import { connectionLost, type Found, type ImportedPlayer, statusOf, writePlayers } from "./imported-players.ts";
 import { gameId, Malformed, type Parser, type SteamId, seconds, steamId } from "./parse.ts";
-import { newestOfEach, type Playtime } from "./playtimes.ts";
+import { allMatching, type PlayerFilter } from "./players-list.ts";
+import { newestOfEach, type Playtime, playtimeColumns } from "./playtimes.ts";
 
 type OnProgress = (done: number, total: number) => void;
 
@@ -24,27 +25,31 @@ const columns: Record<string, (player: Playtime) => string | number | null> = {
   updated_at: (player) => player.updatedAt,
 };
 
-/** Writes all players, as they are at one moment, as CSV. No value of theirs needs quotes. Returns how many they are. */
-export function exportPlayers(database: Pick<Database, "single">, to: Writable, onProgress: OnProgress) {
+/** Writes the players that are meant, as they are at one moment, as CSV. No value of theirs needs quotes. Returns how many they are. */
+export function exportPlayers(
+  database: Pick<Database, "single">,
+  filter: PlayerFilter,
+  to: Writable,
+  onProgress: OnProgress = () => {},
+) {
   return inTransaction(database, "snapshot", async (sql) => {
-    const [counted] = await sql<{ rows: string }[]>`select count(*) as rows from playtimes`;
+    const [counted] = await sql<{ rows: string }[]>`
+      select count(*) as rows from playtimes where ${allMatching(sql, filter)}`;
     if (!counted) throw connectionLost();
     const total = Number(counted.rows);
-    await pipeline(csvOf(sql, total, onProgress), to);
+    await pipeline(csvOf(sql, filter, total, onProgress), to);
     return total;
   });
 }
 
-async function* csvOf(sql: Sql, total: number, onProgress: OnProgress): AsyncGenerator<string> {
+async function* csvOf(sql: Sql, filter: PlayerFilter, total: number, onProgress: OnProgress): AsyncGenerator<string> {
   yield `${Object.keys(columns).join(",")}\n`;
   const cells = Object.values(columns);
   let done = 0;
   await sql`
     declare rows no scroll cursor for
-    select steam_id::text as "steamId", game_id as "gameId", steam_seconds as "steamSeconds", steam_status as "steamStatus",
-      steam_checked_at as "steamCheckedAt", bm_seconds as "bmSeconds", bm_signed_at as "bmSignedAt",
-      created_at as "createdAt", updated_at as "updatedAt"
-    from playtimes`;
+    select ${playtimeColumns(sql)}
+    from playtimes where ${allMatching(sql, filter)}`;
   for await (const players of fetchRows<Playtime>(sql, total)) {
     yield players.map((player) => `${cells.map((cell) => cell(player) ?? "").join(",")}\n`).join("");
     done += players.length;

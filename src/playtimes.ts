@@ -1,5 +1,5 @@
 import { coalesce } from "./coalesce.ts";
-import type { Database } from "./database/connect.ts";
+import type { Database, Sql } from "./database/connect.ts";
 import { Refusal } from "./http/refusal.ts";
 import type { SteamId } from "./parse.ts";
 
@@ -32,6 +32,14 @@ export type SteamTime = {
   checkedAt: Date;
 };
 
+export type Correction = {
+  steamId: SteamId;
+  gameId: number;
+  steamSeconds?: number | null | undefined;
+  bmSeconds?: number | null | undefined;
+  at: Date;
+};
+
 export type Asked = { steamIds: readonly SteamId[]; gameId: number };
 
 const concernsAll = (error: unknown) => error instanceof Refusal;
@@ -56,11 +64,33 @@ export function playtimesIn(database: Pick<Database, "run">, onBatch: OnBatch = 
     ofPlayer: (steamId: SteamId) =>
       database.run(
         (sql) => sql<Playtime[]>`
-          select steam_id::text as "steamId", game_id as "gameId", steam_seconds as "steamSeconds", steam_status as "steamStatus",
-            steam_checked_at as "steamCheckedAt", bm_seconds as "bmSeconds", bm_signed_at as "bmSignedAt",
-            created_at as "createdAt", updated_at as "updatedAt"
+          select ${playtimeColumns(sql)}
           from playtimes where steam_id = ${steamId} order by game_id`,
       ),
+    /**
+     * Times given by hand, as of that moment: what is told or asked later counts more. Null: unknown, as if it never was told or
+     * asked; undefined: as it is. "gone": there is no such row.
+     */
+    correct: ({ steamId, gameId, steamSeconds, bmSeconds, at }: Correction): Promise<"corrected" | "gone"> =>
+      database.run(async (sql) => {
+        const when = (seconds: number | null) => (seconds === null ? null : at.toISOString());
+        const status: SteamStatus = steamSeconds === null ? "unchecked" : "ok";
+        const { count } = await sql`
+          update playtimes set updated_at = now()
+            ${steamSeconds === undefined ? sql`` : sql`, steam_seconds = ${steamSeconds}, steam_status = ${status}, steam_checked_at = ${when(steamSeconds)}`}
+            ${bmSeconds === undefined ? sql`` : sql`, bm_seconds = ${bmSeconds}, bm_signed_at = ${when(bmSeconds)}`}
+          where steam_id = ${steamId} and game_id = ${gameId}`;
+        return count === 0 ? "gone" : "corrected";
+      }),
+    /** A player's rows in all games, and the name in the lists of requests. Returns how many rows there were. */
+    remove: (steamId: SteamId): Promise<number> =>
+      database.run(async (sql) => {
+        const { count } = await sql`
+          with accepted as (update accepted_requests set steam_id = null where steam_id = ${steamId}
+          ), refused as (update refused_requests set steam_id = null where steam_id = ${steamId}
+          ) delete from playtimes where steam_id = ${steamId}`;
+        return count;
+      }),
     /** Any stored player, of the given game if there is one. */
     any: (gameId: number | null) =>
       database.run(async (sql) => {
@@ -132,6 +162,12 @@ export function playtimesIn(database: Pick<Database, "run">, onBatch: OnBatch = 
 }
 
 export type Playtimes = ReturnType<typeof playtimesIn>;
+
+/** What `select` names to read a Playtime. */
+export const playtimeColumns = (sql: Sql) => sql`
+  steam_id::text as "steamId", game_id as "gameId", steam_seconds as "steamSeconds", steam_status as "steamStatus",
+  steam_checked_at as "steamCheckedAt", bm_seconds as "bmSeconds", bm_signed_at as "bmSignedAt",
+  created_at as "createdAt", updated_at as "updatedAt"`;
 
 type Key = { steamId: SteamId; gameId: number };
 

@@ -18,9 +18,11 @@ export type Service = {
 export async function startService({ config, log, onGone, settings }: ServiceOptions): Promise<Service> {
   const opened = await openDatabase(config, log, { ...(onGone ? { onGone } : {}), ...(settings ? { settings } : {}) });
   try {
-    const app = await createApp({ config, database: opened.database, log });
+    let port = 0;
+    const app = await createApp({ config, database: opened.database, port: () => port, log });
     if (await opened.database.run(awaitsImport)) log.warn(importWords);
     const server = await serve({ route: app.route, host: config.SERVER.HOST, port: config.SERVER.PORT, log });
+    port = server.port;
     const backups = keepBackups({
       database: opened.database,
       folder: join(config.SERVER.DATA_DIR, "backups"),
@@ -33,8 +35,8 @@ export async function startService({ config, log, onGone, settings }: ServiceOpt
       database: opened,
       stop: async () => {
         await backups.stop();
-        app.stop();
         await server.stop();
+        await app.stop();
         await opened.close();
       },
     };

@@ -23,6 +23,10 @@ export type GateStatus = {
   waiting: number;
   callsToday: number;
   callsPerDay: number;
+  /** When a call had an answer; undefined: not since the start. */
+  answeredAt: Date | undefined;
+  /** Why the breaker is not closed, in a few words; else empty. */
+  reason: string;
 };
 
 /** Both may change while it waits: another query may join with a later deadline. */
@@ -65,10 +69,11 @@ export function createGate(options: GateOptions): Gate {
   let active = 0;
   let timer: NodeJS.Timeout | undefined;
   const bucket = { tokens: limits.burstCalls, filledAtMs: clockMs() };
-  const today = { date: "", calls: 0, saidFull: false };
+  const today = { date: dateOf(now()), calls: options.callsToday ?? 0, saidFull: false };
   const breaker = { failures: 0, openUntilMs: 0, openMs: 0, probing: false, reason: "" };
   const ended: Record<CallEnd, number> = { answer: 0, passing: 0, nonsense: 0, forbidden: 0, player: 0 };
   let dropped = 0;
+  let answeredAt: Date | undefined;
 
   return {
     enter: (entrant) => {
@@ -95,6 +100,8 @@ export function createGate(options: GateOptions): Gate {
       waiting: waiting.length,
       callsToday: today.date === dateOf(now()) ? today.calls : 0,
       callsPerDay,
+      answeredAt,
+      reason: breaker.reason,
     }),
   };
 
@@ -149,6 +156,7 @@ export function createGate(options: GateOptions): Gate {
   }
 
   function succeeded(): void {
+    answeredAt = now();
     if (breaker.openUntilMs > 0) log.info("Steam answers again");
     Object.assign(breaker, { failures: 0, openUntilMs: 0, openMs: 0, probing: false, reason: "" });
   }
@@ -177,6 +185,8 @@ const forbiddenWords =
 export type GateOptions = {
   callsPerSecond: number;
   callsPerDay: number;
+  /** Those of this day, in UTC, before the start; default: none. */
+  callsToday?: number;
   now: () => Date;
   log: Log;
 } & Partial<GateLimits>;

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Log } from "./log.ts";
-import { isObject, largestInteger, type SteamId } from "./parse.ts";
+import { isObject, isSteamId, largestInteger, type SteamId } from "./parse.ts";
 import type { Playtimes, SteamStatus } from "./playtimes.ts";
-import { type CallEnd, createGate, type GateLimits, type GateStatus } from "./steam-gate.ts";
+import { type CallEnd, createGate, type Entrant, type GateLimits, type GateStatus } from "./steam-gate.ts";
 
 /** Asks the Steam Web API for a player's total time in a game. https://partner.steamgames.com/doc/webapi/IPlayerService */
 export type Steam = {
@@ -12,6 +12,8 @@ export type Steam = {
    * dropped. Throws the Refusal "database-away" when the answer could not be stored.
    */
   ask: (question: Question) => Promise<boolean>;
+  /** Whose profile has that name in its address; undefined when Steam could not be asked. */
+  idOf: (name: string, dropAtMs: number) => Promise<SteamId | "no-such-name" | undefined>;
   status: () => GateStatus;
 };
 
@@ -30,6 +32,8 @@ export type SteamDeps = {
   timeoutMs: number;
   callsPerSecond: number;
   callsPerDay: number;
+  /** Those of this day before the start. */
+  callsToday?: number;
   playtimes: Pick<Playtimes, "saveSteam">;
   now: () => Date;
   log: Log;
@@ -43,16 +47,22 @@ const answerBytes = 1024 * 1024;
 /** A query that had looked into the database just before the answer was stored need not ask again. */
 const lingerMs = 2_000;
 const retryMs = 250;
+/** After the start, which it need not hold up. */
+const loadMs = 100;
 
 export function createSteam({ playtimes, now, log, limits, ...config }: SteamDeps): Steam {
   const gate = createGate({
     callsPerSecond: config.callsPerSecond,
     callsPerDay: config.callsPerDay,
+    callsToday: config.callsToday ?? 0,
     now,
     log,
     ...limits,
   });
   const asking = new Map<string, Asking>();
+  // The first fetch of a process loads Node's HTTP client, for 0.1 to 0.3 s in which nothing else is done: rather now than
+  // beside somebody's deliveries.
+  if (config.key !== "") setTimeout(() => void fetch("data:,"), loadMs).unref();
 
   return {
     ask: (question) => {
@@ -77,6 +87,11 @@ export function createSteam({ playtimes, now, log, limits, ...config }: SteamDep
       }, forget);
       return begun.answered;
     },
+    idOf: async (name, dropAtMs) => {
+      if (config.key === "") return undefined;
+      const entrant = { refresh: true, dropAtMs };
+      return call("ISteamUser/ResolveVanityURL", { vanityurl: name }, entrant, idIn);
+    },
     status: gate.status,
   };
 
@@ -97,18 +112,23 @@ export function createSteam({ playtimes, now, log, limits, ...config }: SteamDep
   async function askOwned(question: Question): Promise<Found | undefined> {
     const { steamId, gameId } = question;
     const games = { steamid: steamId, include_played_free_games: "1", "appids_filter[0]": String(gameId) };
-    const owned = await call("GetOwnedGames", games, question);
+    const owned = await call("IPlayerService/GetOwnedGames", games, question, timeIn(gameId));
     if (owned !== "absent") return owned;
-    const recent = await call("GetRecentlyPlayedGames", { steamid: steamId }, question);
+    const recent = await call("IPlayerService/GetRecentlyPlayedGames", { steamid: steamId }, question, timeIn(gameId));
     return recent === "absent" || recent?.status === "private" ? { status: "not-owned", seconds: null } : recent;
   }
 
   /** One question to Steam, tried twice when the failure may pass; undefined when there is no answer. */
-  async function call(method: string, parameters: Record<string, string>, question: Question) {
-    const url = `${config.apiUrl.replace(/\/+$/, "")}/IPlayerService/${method}/v1/?${new URLSearchParams(parameters)}`;
+  async function call<T>(
+    method: string,
+    parameters: Record<string, string>,
+    entrant: Entrant,
+    read: Read<T>,
+  ): Promise<T | undefined> {
+    const url = `${config.apiUrl.replace(/\/+$/, "")}/${method}/v1/?${new URLSearchParams(parameters)}`;
     for (const attempt of [1, 2]) {
-      if (!(await gate.enter(question))) return undefined;
-      const outcome = await fetchOnce(url, question.gameId, config);
+      if (!(await gate.enter(entrant))) return undefined;
+      const outcome = await fetchOnce(url, read, config);
       gate.leave(outcome);
       if (outcome.kind === "answer") return outcome.found;
       log.debug("Steam gave no answer", { method, reason: outcome.reason, attempt });
@@ -119,21 +139,22 @@ export function createSteam({ playtimes, now, log, limits, ...config }: SteamDep
   }
 }
 
+/** What Steam's answer says; undefined when it has a wrong shape. */
+type Read<T> = (response: Record<string, unknown>) => T | undefined;
+
 type Found = { status: SteamStatus; seconds: number | null };
 
 /**
  * `passing` may be over in a moment, `nonsense` not; `forbidden` is a wrong key or a blocked address; `player` concerns
  * this one player.
  */
-export type Outcome =
-  | { kind: "answer"; found: Found | "absent" }
-  | { kind: Exclude<CallEnd, "answer">; reason: string };
+type Outcome<T> = { kind: "answer"; found: T } | { kind: Exclude<CallEnd, "answer">; reason: string };
 
-async function fetchOnce(
+async function fetchOnce<T>(
   url: string,
-  gameId: number,
+  read: Read<T>,
   { key, timeoutMs }: { key: string; timeoutMs: number },
-): Promise<Outcome> {
+): Promise<Outcome<T>> {
   try {
     const response = await fetch(url, {
       headers: { "x-webapi-key": key, accept: "application/json" },
@@ -142,7 +163,7 @@ async function fetchOnce(
       signal: AbortSignal.timeout(timeoutMs),
     });
     const { status } = response;
-    if (status === 200) return readGames(await readLimited(response), gameId);
+    if (status === 200) return outcomeOf(await readLimited(response), read);
     await response.body?.cancel();
     const reason = `status ${status}`;
     if (status === 401 || status === 403) return { kind: "forbidden", reason };
@@ -164,27 +185,33 @@ async function readLimited(response: Response): Promise<string | undefined> {
   return Buffer.concat(chunks).toString("utf8");
 }
 
-/** Both methods answer alike. An empty object: closed profile. Minutes 0: the player hides the hours. */
-function readGames(text: string | undefined, gameId: number): Outcome {
-  const nonsense: Outcome = {
-    kind: "nonsense",
-    reason: text === undefined ? "an answer too large" : "an answer of a wrong shape",
-  };
+function outcomeOf<T>(text: string | undefined, read: Read<T>): Outcome<T> {
   const response = responseOf(text);
-  if (!response) return nonsense;
-  if (Object.keys(response).length === 0) return { kind: "answer", found: { status: "private", seconds: null } };
-  const games: unknown = response["games"] ?? (countOf(response) === undefined ? undefined : []);
-  if (!Array.isArray(games)) return nonsense;
-  const game: unknown = games.find((one) => isObject(one) && one["appid"] === gameId);
-  if (game === undefined) return { kind: "answer", found: "absent" };
-  const minutes = isObject(game) ? game["playtime_forever"] : undefined;
-  if (typeof minutes !== "number" || !Number.isInteger(minutes) || minutes < 0 || minutes * 60 > largestInteger)
-    return nonsense;
-  return {
-    kind: "answer",
-    found: minutes === 0 ? { status: "hidden", seconds: null } : { status: "ok", seconds: minutes * 60 },
+  const found = response && read(response);
+  if (found !== undefined) return { kind: "answer", found };
+  return { kind: "nonsense", reason: text === undefined ? "an answer too large" : "an answer of a wrong shape" };
+}
+
+/** Both methods answer alike. An empty object: closed profile. Minutes 0: the player hides the hours. */
+function timeIn(gameId: number): Read<Found | "absent"> {
+  return (response) => {
+    if (Object.keys(response).length === 0) return { status: "private", seconds: null };
+    const games: unknown = response["games"] ?? (countOf(response) === undefined ? undefined : []);
+    if (!Array.isArray(games)) return undefined;
+    const game: unknown = games.find((one) => isObject(one) && one["appid"] === gameId);
+    if (game === undefined) return "absent";
+    const minutes = isObject(game) ? game["playtime_forever"] : undefined;
+    if (typeof minutes !== "number" || !Number.isInteger(minutes) || minutes < 0 || minutes * 60 > largestInteger)
+      return undefined;
+    return minutes === 0 ? { status: "hidden", seconds: null } : { status: "ok", seconds: minutes * 60 };
   };
 }
+
+/** https://partner.steamgames.com/doc/webapi/ISteamUser#ResolveVanityURL */
+const idIn: Read<SteamId | "no-such-name"> = ({ success, steamid }) => {
+  if (success === 42) return "no-such-name";
+  return success === 1 && isSteamId(steamid) ? steamid : undefined;
+};
 
 function responseOf(text: string | undefined): Record<string, unknown> | undefined {
   try {

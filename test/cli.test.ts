@@ -101,6 +101,8 @@ test("a path that is taken, a wrong path, kind or game are refused, each with it
     ["connections remove script plugin", 2, /--yes is needed/],
     ["players show 123", 2, /the Steam ID must be a SteamID64/],
     ["players show 76561198012345678", 1, /Nothing is known of 76561198012345678 yet/],
+    ["players delete 123", 2, /the Steam ID must be a SteamID64/],
+    ["players delete 76561198012345678 --yes", 1, /Nothing is known of 76561198012345678\./],
     ["nonsense", 2, /There is no command "nonsense"/],
     ["connections", 2, /There is no command "connections".*connections list/s],
   ];
@@ -160,6 +162,18 @@ test("players show prints both times in hours and seconds", async () => {
   const { out } = await run("players show 76561198012345678");
   assert.match(out, /393380 +unknown +unchecked +never +1\.5 h \(5400 s\) +2026-01-02T03:04:05\.000Z/);
   assert.equal(JSON.parse((await run("players show 76561198012345678 --json")).out)[0].bmSeconds, 5400);
+});
+
+test("players delete removes a player from all games, once that is confirmed", async () => {
+  await db.sql`
+    insert into playtimes (steam_id, game_id) values (76561198012345678, 393380), (76561198012345678, 440), (76561198012345679, 440)`;
+  const left = async () => (await db.sql`select from playtimes`).length;
+  const asked = await run("players delete 76561198012345678");
+  assert.deepEqual([asked.code, await left()], [2, 3]);
+  assert.match(asked.err, /--yes is needed/);
+  const { code, out } = await run("players delete 76561198012345678 --yes");
+  assert.deepEqual([code, await left()], [0, 1]);
+  assert.match(out, /^Deleted\./);
 });
 
 test("try sends a signed sample to the running service, which stores nothing", async () => {

@@ -170,7 +170,7 @@ test("a token is empty or long, its blanks around are trimmed, and it is not sho
 test("an unknown key or section stops the start, with what there is", async () => {
   assert.equal(
     await problem("[SERVER]\n\nPROT = 80"),
-    "config.toml, line 3, [SERVER] PROT: there is no such setting; expected one of HOST, PORT, DATA_DIR, PUBLIC_URL.",
+    "config.toml, line 3, [SERVER] PROT: there is no such setting; expected one of HOST, PORT, DATA_DIR, PUBLIC_URL, TRUST_PROXY.",
   );
   assert.match(
     await problem("[SEVRER]\nPORT = 80"),

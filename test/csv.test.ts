@@ -96,6 +96,30 @@ describe("the commands", () => {
     await rm(file);
   });
 
+  test("players export takes the filters of the panel, and says what is wrong with one", async () => {
+    await db.sql`
+      insert into playtimes (steam_id, game_id, steam_seconds, steam_status, bm_seconds) values
+        (76561198000000001, 393380, 3600, 'ok', 60), (76561198000000001, 440, null, 'private', 60),
+        (76561198000000002, 393380, 7200, 'ok', null), (76561198000000003, 440, null, 'unchecked', null)`;
+    const exported = async (options: string) =>
+      (await run(`players export ${options}`)).out.match(/^7656119800000000[0-9],[0-9]+/gm)?.map((id) => id.slice(16));
+    assert.deepEqual(await exported("--game 440"), ["1,440", "3,440"]);
+    assert.deepEqual(await exported("--steam known"), ["1,393380", "2,393380"]);
+    assert.deepEqual(await exported("--steam=unknown --battlemetrics=known"), ["1,440"]);
+    assert.deepEqual(await exported("--status unchecked"), ["3,440"]);
+    assert.deepEqual(await exported("--status hidden"), undefined);
+    for (const [option, words] of [
+      ["--game x", "--game must be a whole number"],
+      ["--steam yes", "--steam must be one of known, unknown"],
+      ["--battlemetrics 1", "--battlemetrics must be one of known, unknown"],
+      ["--status bad", "--status must be one of ok, private"],
+    ]) {
+      const { code, err } = await run(`players export ${option}`);
+      assert.equal(code, 2);
+      assert.ok(err.includes(words ?? ""), err);
+    }
+  });
+
   test("a reader that has seen enough of an export gets no stack", async (t: TestContext) => {
     await db.sql`insert into playtimes (steam_id, game_id) select 76561198000000000 + n, 0 from generate_series(1, 20000) n`;
     t.after(() => db.sql`truncate playtimes`);

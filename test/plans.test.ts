@@ -4,7 +4,9 @@ import postgres from "postgres";
 import { connectionsIn } from "../src/connections.ts";
 import { connect, type Sql } from "../src/database/connect.ts";
 import { steamId } from "../src/parse.ts";
+import { type Listing, playersListIn } from "../src/players-list.ts";
 import { playtimesIn } from "../src/playtimes.ts";
+import { statisticsIn } from "../src/statistics.ts";
 import { createTestDatabase, type TestDatabase } from "./support/database.ts";
 import { memoryLog } from "./support/service.ts";
 
@@ -58,7 +60,13 @@ async function sentBy(
   return statements.filter(({ text }) => /playtimes|connections/.test(text));
 }
 
-type Node = { "Node Type": string; "Relation Name"?: string; "Index Name"?: string; Plans?: Node[] };
+type Node = {
+  "Node Type": string;
+  "Plan Rows": number;
+  "Relation Name"?: string;
+  "Index Name"?: string;
+  Plans?: Node[];
+};
 
 function nodesOf(node: Node): Node[] {
   return [node, ...(node.Plans ?? []).flatMap(nodesOf)];
@@ -75,8 +83,8 @@ async function plansOf({ text, parameters }: Statement): Promise<Node[][]> {
   return [...custom, ...generic].map((row) => nodesOf(row["QUERY PLAN"][0].Plan));
 }
 
-/** Every statement reads `playtimes` by its primary key, if it reads it at all. */
-async function assertByKey(sent: Statement[]): Promise<void> {
+/** Every statement reads `playtimes` by its primary key (or by that index), if it reads it at all. */
+async function assertByKey(sent: Statement[], index = "playtimes_pkey"): Promise<void> {
   assert.ok(sent.length > 0);
   for (const statement of sent)
     for (const nodes of await plansOf(statement)) {
@@ -85,13 +93,24 @@ async function assertByKey(sent: Statement[]): Promise<void> {
       );
       for (const node of reads) {
         assert.match(node["Node Type"], /^(Index|Bitmap)/, statement.text);
-        if (node["Index Name"]) assert.equal(node["Index Name"], "playtimes_pkey");
+        if (node["Index Name"]) assert.equal(node["Index Name"], index);
       }
       assert.ok(
         !nodes.some((node) => node["Node Type"] === "Seq Scan" && node["Relation Name"] === "playtimes"),
         statement.text,
       );
     }
+}
+
+/** How much of the table and its indexes a statement truly reads; 100,000 rows are about 2,000 pages, their keys 400. */
+async function pagesReadBy(sent: Statement[]): Promise<number> {
+  let pages = 0;
+  for (const { text, parameters } of sent) {
+    const [row] = await db.sql.unsafe(`explain (analyze, buffers, format json) ${text}`, parameters as string[]);
+    const { Plan } = row?.["QUERY PLAN"][0] ?? assert.fail();
+    pages += Plan["Shared Hit Blocks"] + Plan["Shared Read Blocks"];
+  }
+  return pages;
 }
 
 const idsFrom = (first: number, count: number) =>
@@ -131,8 +150,50 @@ test("one delivery, many at once, and Steam's answers find their rows by the pri
   );
 });
 
+test("in the panel the newest, a beginning of an ID, and their later pages are read in the order of an index", async () => {
+  const after = { steamId: player(50_000), gameId: squad };
+  const newest: Listing = { filter: {}, sort: { by: "created", isDown: true } };
+  const byId: Listing = { filter: { idPrefix: "7656119800" }, sort: { by: "id", isDown: false } };
+  const cases: [Listing, string][] = [
+    [newest, "playtimes_newest"],
+    [{ ...newest, sort: { by: "created", isDown: false } }, "playtimes_newest"],
+    [{ ...newest, after: { ...after, key: "2026-01-01T00:00:00.000000Z" } }, "playtimes_newest"],
+    [byId, "playtimes_pkey"],
+    [{ ...byId, filter: { idPrefix: "7" } }, "playtimes_pkey"],
+    [{ ...byId, filter: { idPrefix: player(5) } }, "playtimes_pkey"],
+    [{ ...byId, filter: {}, sort: { by: "id", isDown: true } }, "playtimes_pkey"],
+    [{ ...byId, after: { ...after, key: "" } }, "playtimes_pkey"],
+    [{ ...byId, filter: { idPrefix: "7" }, after: { ...after, key: "" } }, "playtimes_pkey"],
+    [{ filter: { idPrefix: "7" }, sort: { by: "id", isDown: true }, after: { ...after, key: "" } }, "playtimes_pkey"],
+  ];
+  for (const [listing, index] of cases) {
+    const sent = await sentBy(({ run }) =>
+      playersListIn({ run, single: () => assert.fail("a limit of time") })(listing),
+    );
+    assert.equal(sent.length, 1);
+    await assertByKey(sent, index);
+    for (const statement of sent)
+      for (const nodes of await plansOf(statement))
+        for (const node of nodes.filter((one) => one["Node Type"].includes("Sort")))
+          assert.ok(node["Plan Rows"] <= 3 * 51, `${node["Node Type"]} of ${node["Plan Rows"]} rows`);
+    const pages = await pagesReadBy(sent);
+    assert.ok(pages < 100, `${pages} pages of the disk: ${JSON.stringify(listing)}`);
+  }
+});
+
 test("what the CLI shows of a player is found by the primary key", async () => {
   await assertByKey(await sentBy((database) => playtimesIn(database).ofPlayer(player(5))));
+});
+
+test("the newest players of the panel's overview are read from an index, and its figures from a part of a large table", async () => {
+  const [newest] = await sentBy((database) => statisticsIn(database).newest(8));
+  for (const nodes of await plansOf(newest ?? assert.fail())) {
+    assert.ok(nodes.some((node) => node["Index Name"] === "playtimes_newest"));
+    assert.ok(!nodes.some((node) => /Sort|Seq Scan/.test(node["Node Type"])));
+  }
+  for (const statement of await sentBy((database) => statisticsIn(database).totals()))
+    for (const nodes of await plansOf(statement))
+      assert.ok(!nodes.some((node) => node["Node Type"] === "Seq Scan" && node["Relation Name"] === "playtimes"));
 });
 
 test("batches of any size are the same few statements, so that they stay prepared", async () => {

@@ -51,7 +51,7 @@ function create(changes: Partial<SteamDeps> = {}) {
       ...question,
     });
   const warnings = () => lines.filter(({ level }) => level === "warn" || level === "error");
-  return { ask, saved, lines, warnings, text, status: steam.status };
+  return { ask, saved, lines, warnings, text, status: steam.status, idOf: steam.idOf };
 }
 
 /** A Steam that does what no stub state describes. */
@@ -378,5 +378,26 @@ test("the key is in no log line, whatever Steam does", async () => {
     const { ask, text } = create();
     for (let number = 0; number < 6; number += 1) await ask(number);
     assert.ok(!text().includes(key));
+  }
+});
+
+test("a profile's name is asked with the key in a header; who has it, that nobody has, and no answer are told apart", async () => {
+  const { idOf } = create();
+  const soon = () => performance.now() + 5_000;
+  stub.states = { name: { raw: `{"response":{"steamid":"${player(1)}","success":1}}` } };
+  assert.equal(await idOf("Some-Name", soon()), player(1));
+  assert.deepEqual(
+    [stub.calls[0]?.url, stub.calls[0]?.key],
+    ["/ISteamUser/ResolveVanityURL/v1/?vanityurl=Some-Name", key],
+  );
+  stub.states = {};
+  assert.equal(await idOf("nobody", soon()), "no-such-name");
+  for (const state of [
+    { status: 500 },
+    { raw: '{"response":{"success":1,"steamid":"1"}}' },
+    { raw: '{"response":{}}' },
+  ]) {
+    stub.states = { name: state };
+    assert.equal(await idOf("nobody", soon()), undefined);
   }
 });

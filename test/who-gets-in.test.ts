@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
+import { signInsIn } from "../src/admin/sign-in.ts";
 import { version } from "../src/version.ts";
 import { createTestDatabase, type TestDatabase } from "./support/database.ts";
+import { createBrowser } from "./support/panel.ts";
 import {
   deliverySignature,
   hmac,
@@ -14,18 +16,32 @@ import {
 import { type SteamStub, startSteamStub } from "./support/steam-stub.ts";
 
 /*
- * Every address of the service, and what each kind of caller gets there. `app.ts` is read for its addresses: one without a
- * line here fails.
+ * Every address of the service, and what each kind of caller gets there. The sources are read for their addresses: one
+ * without a line here fails.
  */
 
-const planted = { bm: "planted-secret-of-bm-77", script: "planted-secret-of-script-77", off: "planted-secret-off-77" };
+const panelPassword = "planted-password-77";
+const planted = {
+  bm: "planted-secret-of-bm-77",
+  script: "planted-secret-of-script-77",
+  off: "planted-secret-off-77",
+  rotatedOut: "planted-secret-before-77",
+};
 const metricsToken = "planted-token-of-the-metrics-0077";
 const steamKey = "PLANTEDSTEAMKEY77";
 const delivery = JSON.stringify({ steam_id: "76561198000000001", playtime: "60", game_id: 1 });
 const question = JSON.stringify({ steam_ids: ["76561198000000001"], game_id: 1 });
 
 type Callers = Record<
-  "unsigned" | "wronglySigned" | "otherKind" | "disabled" | "replayed" | "stale" | "right",
+  | "unsigned"
+  | "wronglySigned"
+  | "rotatedOut"
+  | "rotatedOutInTime"
+  | "otherKind"
+  | "disabled"
+  | "replayed"
+  | "stale"
+  | "right",
   () => ReturnType<typeof post>
 >;
 type Expected = Partial<Record<keyof Callers, number>> | "open to everybody" | "open with its token";
@@ -35,6 +51,8 @@ const addresses: Record<string, Expected> = {
   "POST /set-playtime/bm/:path/": {
     unsigned: 401,
     wronglySigned: 401,
+    rotatedOut: 401,
+    rotatedOutInTime: 200,
     otherKind: 401,
     disabled: 403,
     stale: 401,
@@ -44,6 +62,8 @@ const addresses: Record<string, Expected> = {
   "POST /get-playtime/:path/": {
     unsigned: 401,
     wronglySigned: 401,
+    rotatedOut: 401,
+    rotatedOutInTime: 200,
     otherKind: 401,
     disabled: 403,
     right: 200,
@@ -52,6 +72,29 @@ const addresses: Record<string, Expected> = {
   "GET /healthz": "open to everybody",
   "GET /readyz": "open to everybody",
   "GET /metrics": "open with its token",
+};
+
+/**
+ * The panel's. Who is not signed in is sent to sign in; so is who was; and a form of another site is refused even with a
+ * session.
+ */
+const panelAddresses: Record<string, "open to everybody" | "only signed in"> = {
+  "GET /admin/assets/:name/": "open to everybody",
+  "GET /admin/sign-in/": "open to everybody",
+  "POST /admin/sign-in/": "open to everybody",
+  "POST /admin/sign-out/": "open to everybody",
+  "POST /admin/language/": "open to everybody",
+  "GET /admin/": "only signed in",
+  "GET /admin/connections/": "only signed in",
+  "GET /admin/connections/new/:kind/": "only signed in",
+  "POST /admin/connections/new/:kind/": "only signed in",
+  "GET /admin/connections/:kind/:path/": "only signed in",
+  "POST /admin/connections/:kind/:path/": "only signed in",
+  "GET /admin/connections/:kind/delete/:path/": "only signed in",
+  "GET /admin/players/": "only signed in",
+  "GET /admin/players.csv": "only signed in",
+  "GET /admin/players/:steamId/": "only signed in",
+  "POST /admin/players/:steamId/": "only signed in",
 };
 
 let db: TestDatabase;
@@ -66,7 +109,21 @@ before(async () => {
     { kind: "script", path: "in", secret: planted.script, enabled: true, fixedGameId: null },
     { kind: "battlemetrics", path: "off", secret: planted.off, enabled: false, fixedGameId: null },
     { kind: "script", path: "off", secret: planted.off, enabled: false, fixedGameId: null },
+    ...(["battlemetrics", "script"] as const).flatMap((kind) =>
+      ["rotated", "rotating"].map((path) => ({
+        kind,
+        path,
+        secret: planted[kind === "script" ? "script" : "bm"],
+        enabled: true,
+        fixedGameId: null,
+      })),
+    ),
   ]);
+  await db.sql`
+    update connections set old_secret = ${planted.rotatedOut},
+      old_secret_until = now() + case path when 'rotating' then interval '1 hour' else interval '-1 second' end
+    where path in ('rotated', 'rotating')`;
+  await signInsIn(db.database).setPassword(panelPassword);
   service = await startTestService(db, {
     config: { STEAM: { KEY: steamKey, API_URL: steam.url }, METRICS: { TOKEN: metricsToken } },
   });
@@ -78,11 +135,57 @@ after(async () => {
 });
 
 test("every address of the service has its line here", async () => {
-  const source = await readFile(new URL("../src/app.ts", import.meta.url), "utf8");
-  const found = [...source.matchAll(/"([A-Z]+ \/[^"\s]*)"/g)].map(([, address]) => address);
-  assert.ok(found.length > 0);
-  assert.deepEqual(found.sort(), Object.keys(addresses).sort());
+  const found = async (file: string) => {
+    const source = await readFile(new URL(`../src/${file}`, import.meta.url), "utf8");
+    return [...source.matchAll(/["`]([A-Z]+ \/[^"`\s]*)["`]/g)].map(([, address]) =>
+      (address ?? "").replace(/\$\{kind\}/, ":kind"),
+    );
+  };
+  assert.deepEqual((await found("app.ts")).sort(), Object.keys(addresses).sort());
+  const files = (await readdir(new URL("../src/admin/", import.meta.url))).filter((name) => name.endsWith(".ts"));
+  const ofPanel = (await Promise.all(files.map((name) => found(`admin/${name}`)))).flat();
+  assert.deepEqual(ofPanel.sort(), Object.keys(panelAddresses).sort());
 });
+
+for (const [address, expected] of Object.entries(panelAddresses))
+  for (const kind of address.includes(":kind") ? ["battlemetrics", "script"] : [""])
+    test(`${address.replace(":kind", kind)} is ${expected}`, async () => {
+      const [method = "", pattern = ""] = address.replace(":kind", kind).split(" ");
+      const path = pattern.replace(/:\w+/, "in");
+      const browser = createBrowser(service);
+      const send = async (headers: Record<string, string> = {}) => {
+        const answer = method === "GET" ? await browser.get(path, headers) : await browser.post(path, {}, headers);
+        answers.push(answer.html, JSON.stringify([...answer.headers]));
+        return answer;
+      };
+      if (expected === "only signed in")
+        for (const cookie of ["", `session=${"x".repeat(43)}`, `session=${await staleSession()}`])
+          assert.match((await send(cookie ? { cookie } : {})).location ?? "", /^\/admin\/sign-in\/\?next=/);
+      else assert.ok([200, 303, 403, 404].includes((await send()).status));
+      if (method === "GET") return;
+      await browser.signIn(panelPassword);
+      for (const origin of ["https://elsewhere.example", "null"]) assert.equal((await send({ origin })).status, 403);
+    });
+
+test("who is signed in gets the pages", async () => {
+  const browser = createBrowser(service);
+  await browser.signIn(panelPassword);
+  for (const address of Object.keys(panelAddresses).filter((one) => one.startsWith("GET"))) {
+    const path = address.slice(4).replace(":kind", "script").replace(":path", "in");
+    const { status, html } = await browser.get(path);
+    answers.push(html);
+    // There is no such file, and no such player.
+    assert.equal(status, path.includes(":") ? 404 : 200, path);
+  }
+});
+
+/** The token of a session whose time is over. */
+async function staleSession(): Promise<string> {
+  const browser = createBrowser(service);
+  await browser.signIn(panelPassword);
+  await db.sql`update sessions set used_at = now() - interval '13 hours'`;
+  return browser.cookies.get("session") ?? "";
+}
 
 for (const [address, expected] of Object.entries(addresses))
   describe(address, () => {
@@ -134,6 +237,7 @@ test("nothing in the log or in an answer is a secret, a signature or the Steam k
   assert.equal(service.lines.filter(({ message }) => message.includes("Steam refuses")).length, 1);
   const forbidden = [
     ...Object.values(planted),
+    panelPassword,
     steamKey,
     metricsToken,
     hmac(planted.script, question),
@@ -158,6 +262,8 @@ function callersOf(address: string): Callers {
   return {
     unsigned: () => post(url("in"), body),
     wronglySigned: () => post(url("in"), body, sign("not-the-secret")),
+    rotatedOut: () => post(url("rotated"), body, sign(planted.rotatedOut)),
+    rotatedOutInTime: () => post(url("rotating"), body, sign(planted.rotatedOut)),
     otherKind: () => post(url("in"), body, sign(other)),
     disabled: () => post(url("off"), body, sign(planted.off)),
     stale: () => post(url("in"), body, sign(own, true, new Date(Date.now() - 3_600_000).toISOString())),

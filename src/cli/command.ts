@@ -38,9 +38,6 @@ export type Context = {
 
 export type Options = Record<string, string | boolean | (string | boolean)[] | undefined>;
 
-/** How a person calls a command: compiled, we are in a container. */
-export const program = import.meta.url.endsWith(".js") ? "docker compose exec playtime playtime" : "npm run cli --";
-
 /** The call is wrong: exit code 2, with the command's usage. */
 export class UsageProblem extends Error {
   override name = "UsageProblem";

@@ -1,7 +1,8 @@
-import { steamId } from "../parse.ts";
+import { type Parser, steamId } from "../parse.ts";
+import { filterParsers, type PlayerFilter } from "../players-list.ts";
 import { exportPlayers } from "../players-table.ts";
-import { type Playtime, playtimesIn } from "../playtimes.ts";
-import { type Command, CommandProblem, type Context, table } from "./command.ts";
+import { type Playtime, playtimesIn, steamStatuses } from "../playtimes.ts";
+import { type Command, CommandProblem, type Context, confirm, stringOption, table } from "./command.ts";
 import { writeOutput } from "./files.ts";
 import { progressBar } from "./progress.ts";
 
@@ -9,9 +10,28 @@ export const playerCommands: Record<string, Command> = {
   "players show": { args: "<steamId>", summary: "what is known of a player", printsData: true, run: show },
   "players export": {
     args: "[file]",
-    summary: "all players as a table (CSV)",
-    details: ["The file is new and only its owner may read it; without one the table goes to standard output."],
-    run: exportAll,
+    summary: "players as a table (CSV)",
+    details: [
+      "The file is new and only its owner may read it; without one the table goes to standard output.",
+      "--game N        only of this game",
+      "--steam X       only whose Steam time is known, or unknown",
+      "--battlemetrics X  only whose BattleMetrics time is known, or unknown",
+      `--status X      only with this answer of Steam: ${steamStatuses.join(", ")}`,
+    ],
+    options: {
+      game: { type: "string" },
+      steam: { type: "string" },
+      battlemetrics: { type: "string" },
+      status: { type: "string" },
+    },
+    run: exportTable,
+  },
+  "players delete": {
+    args: "<steamId>",
+    summary: "delete all data of a player",
+    details: ["--yes           do not ask"],
+    options: { yes: { type: "boolean" } },
+    run: remove,
   },
 };
 
@@ -24,12 +44,37 @@ async function show(context: Context): Promise<void> {
   context.print(table(head, rows.map(cells)));
 }
 
-async function exportAll(context: Context): Promise<void> {
+async function exportTable(context: Context): Promise<void> {
   const [name = "-"] = context.positionals;
+  const filter = filterIn(context);
   const database = await context.open();
   const onProgress = progressBar(context.draw, "players");
-  const count = await writeOutput(name, context, (to) => exportPlayers(database, to, onProgress));
+  const count = await writeOutput(name, context, (to) => exportPlayers(database, filter, to, onProgress));
   if (name !== "-") context.print(`Written: ${count.toLocaleString("en")} players.`);
+}
+
+function filterIn({ options }: Context): PlayerFilter {
+  const read = <T>(name: string, parse: Parser<T>) => {
+    const given = stringOption(options, name);
+    return given === undefined ? undefined : parse(given, `--${name}`);
+  };
+  return {
+    game: read("game", filterParsers.game),
+    steam: read("steam", filterParsers.steam),
+    battlemetrics: read("battlemetrics", filterParsers.battlemetrics),
+    status: read("status", filterParsers.status),
+  };
+}
+
+async function remove(context: Context): Promise<void> {
+  const player = steamId(context.positionals[0], "the Steam ID");
+  const playtimes = playtimesIn(await context.open());
+  const rows = await playtimes.ofPlayer(player);
+  if (rows.length === 0) throw new CommandProblem(`Nothing is known of ${player}.`);
+  const games = rows.map(({ gameId }) => gameId).join(", ");
+  await confirm(context, `Delete all data of ${player} (game ${games})?`, "Nothing was deleted.");
+  await playtimes.remove(player);
+  context.print(`Deleted. When BattleMetrics or a script names ${player} again, it begins anew.`);
 }
 
 function cells(row: Playtime): string[] {

@@ -5,19 +5,24 @@ import { DatabaseProblem } from "../database/problem.ts";
 import { Refusal } from "../http/refusal.ts";
 import { createLog } from "../log.ts";
 import { Malformed } from "../parse.ts";
+import { program } from "../program.ts";
 import { version } from "../version.ts";
+import { adminCommands } from "./admin.ts";
 import { backupCommands } from "./backup.ts";
-import { type Command, CommandProblem, type Context, program, stringOption, UsageProblem } from "./command.ts";
+import { type Command, CommandProblem, type Context, stringOption, UsageProblem } from "./command.ts";
 import { connectionCommands } from "./connections.ts";
 import { importCsvCommands } from "./import-csv.ts";
 import { importDjangoCommands } from "./import-django.ts";
 import { playerCommands } from "./players.ts";
+import { statsCommands } from "./stats.ts";
 import { tryCommands } from "./try.ts";
 
 export const commands: Record<string, Command> = {
   ...connectionCommands,
   ...playerCommands,
   ...tryCommands,
+  ...statsCommands,
+  ...adminCommands,
   ...importDjangoCommands,
   ...importCsvCommands,
   ...backupCommands,

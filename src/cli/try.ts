@@ -1,6 +1,6 @@
-import { addressOf, type Connection } from "../connections.ts";
-import { playtimesIn } from "../playtimes.ts";
-import { sign } from "../signature.ts";
+import type { Connection } from "../connections.ts";
+import { Refusal } from "../http/refusal.ts";
+import { ownUrl, type Tried, trySample } from "../sample.ts";
 import { type Command, CommandProblem, type Context } from "./command.ts";
 import { existing } from "./connections.ts";
 
@@ -9,59 +9,30 @@ export const tryCommands: Record<string, Command> = {
     args: "<kind> <path>",
     summary: "send a signed sample to the running service; it stores nothing",
     printsData: true,
-    run: trySample,
+    run,
   },
 };
 
-const answerMs = 15_000;
-
-async function trySample(context: Context): Promise<void> {
+async function run(context: Context): Promise<void> {
   const connection = await existing(context);
-  const body = connection.kind === "battlemetrics" ? emptyDelivery : await storedQuery(connection, context);
-  const { status, text } = await send(connection, body, context);
+  const { body, status, text } = await send(connection, context);
   if (context.options["json"]) context.print(JSON.stringify({ status, body: text }));
   else context.print(`sent      ${body}\nanswered  ${status} ${text}`);
   if (status !== 200) throw new CommandProblem(adviceFor(status, text));
   if (!context.options["json"]) context.print("The service takes what this connection signs.");
 }
 
-/** Without a Steam ID, so that nothing is stored. */
-const emptyDelivery = JSON.stringify({ steam_id: "", playtime: "0", game_id: 0 });
-
-/** A player who is stored, so that Steam is not asked; nobody where there is none. */
-async function storedQuery({ fixedGameId }: Connection, context: Context): Promise<string> {
-  const stored = await playtimesIn(await context.open()).any(fixedGameId);
-  return JSON.stringify({ steam_ids: [stored?.steamId ?? null], game_id: stored?.gameId ?? 0 });
-}
-
-async function send(
-  connection: Connection,
-  body: string,
-  { config }: Context,
-): Promise<{ status: number; text: string }> {
-  // Always the loopback, unless the service listens on one other address only.
-  const host = ["", "0.0.0.0", "::"].includes(config.SERVER.HOST) ? "127.0.0.1" : config.SERVER.HOST;
-  const base = `http://${host.includes(":") ? `[${host}]` : host}:${config.SERVER.PORT}`;
+async function send(connection: Connection, { config, open }: Context): Promise<Tried> {
+  const database = await open();
+  const url = ownUrl(config.SERVER, config.SERVER.PORT);
   try {
-    const response = await fetch(`${base}${addressOf(connection)}`, {
-      method: "POST",
-      headers:
-        connection.secret === null ? {} : { "x-signature": signatureOf(connection.kind, connection.secret, body) },
-      body,
-      signal: AbortSignal.timeout(answerMs),
-    });
-    return { status: response.status, text: await response.text() };
+    return await trySample(connection, url, database);
   } catch (error) {
+    if (error instanceof Refusal) throw error;
     const code =
       error instanceof Error && error.cause instanceof Error && "code" in error.cause ? ` (${error.cause.code})` : "";
-    throw new CommandProblem(`No answer from ${base}${code}. Does the service run, and with the same [SERVER] PORT?`);
+    throw new CommandProblem(`No answer from ${url}${code}. Does the service run, and with the same [SERVER] PORT?`);
   }
-}
-
-function signatureOf(kind: Connection["kind"], secret: string, body: string): string {
-  if (kind === "script") return sign(secret, body).toString("hex");
-  const timestamp = new Date().toISOString();
-  return `t=${timestamp},s=${sign(secret, `${timestamp}.`, body).toString("hex")}`;
 }
 
 /** What to check when the service refused a sample that was signed with the stored secret. */

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { howToUse } from "../../src/cli/how-to-use.ts";
 
 const connection = { kind: "script", path: "my-bot", secret: "a secret", fixedGameId: null } as const;
-const at = (PUBLIC_URL: string) => ({ SERVER: { HOST: "", PORT: 8000, DATA_DIR: "data", PUBLIC_URL } });
+const at = (PUBLIC_URL: string) => ({ SERVER: { PORT: 8000, PUBLIC_URL } });
 
 test("the texts to copy hold the address by which callers reach the service", () => {
   const text = howToUse(connection, at("https://playtime.example.com/"));

@@ -171,8 +171,10 @@ test("deliveries feel nothing of all that", (t) => {
 
 /** Deliveries all the time, and after a second as many queries at once as a busy moment brings. */
 async function deliverAndAsk(service: ServiceProcess) {
+  // A start has its own work, which is not the matter here.
+  await sleep(400);
   const load = startLoad({ port: service.port, ledger, secret: secrets.battlemetrics, workers: 4, pauseMs: 5 });
-  await sleep(1_000);
+  await sleep(700);
   const calm = load.outcomes.length;
   const answers = await Promise.all(Array.from({ length: queries }, () => query(service.url)));
   await sleep(500);

@@ -5,6 +5,7 @@ import type { NewConnection } from "../../src/connections.ts";
 import { serve } from "../../src/http/server.ts";
 import { createLog, type Fields, type Level } from "../../src/log.ts";
 import type { TestDatabase } from "./database.ts";
+import { noteSaid } from "./said.ts";
 
 /** The defaults, with some settings of some sections replaced. */
 export async function testConfig(
@@ -21,7 +22,14 @@ export type LogLine = { time: string; level: Level; message: string } & Fields;
 /** A log that remembers its lines. */
 export function memoryLog(level: Level = "debug") {
   const lines: LogLine[] = [];
-  const log = createLog({ level, readable: false, write: (line) => lines.push(JSON.parse(line)) });
+  const log = createLog({
+    level,
+    readable: false,
+    write: (line) => {
+      noteSaid(line);
+      lines.push(JSON.parse(line));
+    },
+  });
   return { log, lines, text: () => JSON.stringify(lines) };
 }
 
@@ -34,16 +42,18 @@ export async function startTestService(
 ) {
   const { log, lines, text } = memoryLog();
   const config = await testConfig(changes);
-  const app = await createApp({ config, database, log, ...(now ? { now } : {}) });
+  let port = 0;
+  const app = await createApp({ config, database, port: () => port, log, ...(now ? { now } : {}) });
   const server = await serve({ route: app.route, host: "127.0.0.1", port: 0, log });
+  port = server.port;
   return {
     url: `http://127.0.0.1:${server.port}`,
     port: server.port,
     lines,
     logText: text,
     stop: async () => {
-      app.stop();
       await server.stop();
+      await app.stop();
     },
   };
 }
@@ -63,6 +73,7 @@ export function deliverySignature(secret: string, body: string, timestamp = new 
 export async function post(url: string, body: string, headers: Record<string, string> = {}) {
   const response = await fetch(url, { method: "POST", body, headers });
   const text = await response.text();
+  noteSaid(text);
   return { status: response.status, headers: response.headers, text, json: text === "" ? undefined : JSON.parse(text) };
 }
 

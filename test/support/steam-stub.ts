@@ -17,20 +17,30 @@ export type SteamState = {
 export type SteamStates = {
   owned?: SteamState;
   recent?: SteamState;
+  /** Asked for the profile of a name; else it knows none. */
+  name?: SteamState;
   players?: Record<string, { owned?: SteamState; recent?: SteamState }>;
 };
 
-export type SteamCall = { method: "owned" | "recent"; steamId: string; key: string; url: string };
+export type SteamCall = { method: "owned" | "recent" | "name"; steamId: string; key: string; url: string };
+
+const methods = [
+  ["GetOwnedGames", "owned"],
+  ["ResolveVanityURL", "name"],
+] as const;
+const noSuchName = { raw: '{"response":{"success":42,"message":"No match"}}' };
 
 /** A real little server that answers as the Steam Web API does. `states` may be replaced at any time. */
 export async function startSteamStub(states: SteamStates = {}) {
   const stub = { states, calls: [] as SteamCall[], url: "", stop: async () => {} };
   const server = createServer((request, response) => {
     const url = new URL(request.url ?? "", "http://stub");
-    const method = url.pathname.includes("GetOwnedGames") ? "owned" : "recent";
+    const method = methods.find(([name]) => url.pathname.includes(name))?.[1] ?? "recent";
     const steamId = url.searchParams.get("steamid") ?? "";
     stub.calls.push({ method, steamId, key: String(request.headers["x-webapi-key"]), url: request.url ?? "" });
-    void answer(response, stub.states.players?.[steamId]?.[method] ?? stub.states[method] ?? { empty: true });
+    const ofPlayer = method === "name" ? undefined : stub.states.players?.[steamId]?.[method];
+    const otherwise = method === "name" ? noSuchName : { empty: true as const };
+    void answer(response, ofPlayer ?? stub.states[method] ?? otherwise);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   stub.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;

@@ -1,0 +1,31 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import type { Answer } from "../http/call.ts";
+import { Refusal } from "../http/refusal.ts";
+
+type Asset = { path: string; answer: Answer };
+
+/** Files that browsers keep for ever: another content has another name. */
+export const assets = {
+  style: asset("style.css", "text/css; charset=utf-8"),
+  script: asset("script.js", "text/javascript; charset=utf-8"),
+  icon: asset("icon.svg", "image/svg+xml"),
+} satisfies Record<string, Asset>;
+
+function asset(file: string, type: string): Asset {
+  const body = readFileSync(new URL(`./assets/${file}`, import.meta.url), "utf8");
+  const hash = createHash("sha256").update(body).digest("hex").slice(0, 12);
+  const headers = {
+    "content-type": type,
+    "cache-control": "public, max-age=31536000, immutable",
+    "x-content-type-options": "nosniff",
+  };
+  return { path: `/admin/assets/${file.replace(".", `.${hash}.`)}`, answer: { status: 200, headers, body } };
+}
+
+/** Throws the Refusal "not-found". */
+export function assetAt(path: string): Answer {
+  const found = Object.values(assets).find((one) => one.path === path);
+  if (!found) throw new Refusal("not-found");
+  return found.answer;
+}

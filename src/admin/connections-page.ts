@@ -1,0 +1,238 @@
+import { type AcceptedRequest, keptRequests, type RefusedRequests, type Summary } from "../activity.ts";
+import { addressOf, type Connection, type Kind } from "../connections.ts";
+import { placeholder, scriptExamples, webhookFields } from "../how-to-use.ts";
+import { type Html, html } from "../html.ts";
+import type { Tried } from "../sample.ts";
+import { pageOf } from "./overview.ts";
+import { ago, moment, number, type Reader } from "./reader.ts";
+import type { Texts } from "./texts.ts";
+
+const squad = "393380";
+
+/** For how many hours an old secret may be accepted beside the new one. */
+export const keptHours = ["1", "24", "168", "0"] as const;
+
+/** A form that was sent, as it was typed, and by field what is wrong. */
+export type Filled = {
+  values: Record<string, string>;
+  problems: Record<string, keyof Texts["connections"]["problems"]>;
+};
+
+/** All connections, a row each. */
+export function connectionList(
+  reader: Reader,
+  connections: readonly Connection[],
+  summaries: readonly Summary[],
+): Html {
+  const { connections: words, common, kinds } = reader.texts;
+  const rows = connections.map((connection) => {
+    const { kind, path, fixedGameId } = connection;
+    const summary = summaries.find((one) => one.kind === kind && one.path === path);
+    return html`<tr>
+<td data-label="${words.connection}"><span><a href="${pageOf(connection)}">${path}</a><small>${kinds[kind]}</small></span></td>
+<td data-label="${words.state}">${switchForm(reader, connection, true)}</td>
+<td data-label="${words.game}">${fixedGameId ?? common.any}</td>
+<td data-label="${words.lastAccepted}">${ago(reader, summary?.acceptedAt ?? null)}</td>
+<td data-label="${words.lastRefused}"><span>${ago(reader, summary?.refusedAt ?? null)}${summary?.refusedCode && html`<small>${reasonWords(reader, summary.refusedCode)}</small>`}</span></td>
+<td data-label="${words.ofDay}" class="number">${dayCounts(reader, summary)}</td></tr>`;
+  });
+  return html`<div class="head"><h1>${words.title}</h1><div class="row">
+<a class="button main" href="/admin/connections/new/battlemetrics/">${words.add.battlemetrics}</a>
+<a class="button" href="/admin/connections/new/script/">${words.add.script}</a></div></div>
+<div class="card">${
+    connections.length === 0
+      ? html`<p class="empty">${words.none}</p>`
+      : html`<table class="stack"><thead><tr><th>${words.connection}</th><th>${words.state}</th><th>${words.game}</th><th>${words.lastAccepted}</th><th>${words.lastRefused}</th><th class="number">${words.ofDay}</th></tr></thead><tbody>${rows}</tbody></table>`
+  }</div>`;
+}
+
+function dayCounts(reader: Reader, summary: Summary | undefined): Html {
+  const { overview } = reader.texts;
+  const { accepted, ignored, refused } = summary ?? { accepted: 0, ignored: 0, refused: 0 };
+  return html`<span>${number(reader, accepted)} ${overview.accepted}${ignored > 0 && html`<small>${number(reader, ignored)} ${overview.ignored}</small>`}${refused > 0 && html`<small class="warning">${number(reader, refused)} ${overview.refused}</small>`}</span>`;
+}
+
+function switchForm({ texts }: Reader, connection: Connection, isInList: boolean): Html {
+  const { connections: words, common } = texts;
+  const { enabled, path } = connection;
+  return html`<form method="post" action="${pageOf(connection)}" class="row">
+${isInList && html`<input type="hidden" name="from" value="list">`}
+<span class="state ${enabled ? "good" : "off"}">${enabled ? common.on : common.off}</span>
+<button class="small" name="action" value="${enabled ? "disable" : "enable"}" aria-label="${enabled ? words.switchOff : words.switchOn}: ${path}">${enabled ? words.switchOff : words.switchOn}</button></form>`;
+}
+
+/** The form for a new one. */
+export function connectionForm(reader: Reader, kind: Kind, filled?: Filled): Html {
+  const { connections: words, common } = reader.texts;
+  const values = { path: "", game: squad, secret: "", ...filled?.values };
+  return html`<div class="narrow wide card"><h1>${words.add[kind]}</h1>
+<form method="post" autocomplete="off">
+${field(reader, { name: "path", label: words.path, hint: words.pathHint, value: values.path, filled, attributes: html` required maxlength="255" autocapitalize="none" spellcheck="false"` })}
+${field(reader, { name: "game", label: words.game, hint: words.gameHint, value: values.game, filled, attributes: html` inputmode="numeric"` })}
+${field(reader, { name: "secret", label: words.secret, hint: words.secretHint[kind], value: values.secret, filled, attributes: html` spellcheck="false" autocapitalize="none"` })}
+<div class="row">${
+    kind === "battlemetrics"
+      ? html`<button class="main">${words.saveWithSecret}</button><button name="make" value="yes">${words.makeSecret}</button>`
+      : html`<button class="main">${words.create}</button>`
+  }<a class="button plain" href="/admin/connections/">${common.cancel}</a></div>
+</form></div>`;
+}
+
+type Field = {
+  name: string;
+  label: string;
+  hint?: string;
+  value: string;
+  filled: Filled | undefined;
+  attributes?: Html;
+};
+
+function field({ texts }: Reader, { name, label, hint, value, filled, attributes }: Field): Html {
+  const problem = filled?.problems[name];
+  const described = [hint && `${name}-hint`, problem && `${name}-problem`].filter((id) => id);
+  return html`<div class="field${problem ? " wrong" : ""}"><label for="${name}">${label}</label>
+<input id="${name}" name="${name}" value="${value}"${attributes}${described.length > 0 && html` aria-describedby="${described.join(" ")}"`}${problem && html` aria-invalid="true"`}>
+${problem && html`<p class="problem" id="${name}-problem">${texts.connections.problems[problem]}</p>`}
+${hint && html`<p class="hint" id="${name}-hint">${hint}</p>`}</div>`;
+}
+
+export type Shown = {
+  connection: Connection;
+  accepted: readonly AcceptedRequest[];
+  refused: readonly RefusedRequests[];
+  /** How senders reach us. */
+  base: string;
+  isRevealed: boolean;
+  tried?: Tried | "no-answer";
+  filled?: Filled;
+};
+
+/** One connection: what to paste where, its secret, its log. */
+export function connectionPage(reader: Reader, shown: Shown): Html {
+  const { connections: words, kinds } = reader.texts;
+  const { connection } = shown;
+  return html`<div class="head"><div><p class="above">${kinds[connection.kind]}</p><h1><bdi>${connection.path}</bdi></h1></div>${switchForm(reader, connection, false)}</div>
+<section class="card"><h2>${words.setUp[connection.kind]}</h2>${setUp(reader, shown)}</section>
+<div class="pair">
+<section class="card"><h2>${words.tryIt}</h2><p class="hint">${words.tryHint}</p>
+<form method="post" action="${pageOf(connection)}"><button name="action" value="try">${words.tryButton}</button></form>
+${shown.tried && tried(reader, shown.tried)}</section>
+<section class="card"><h2>${words.settings}</h2>${settingsForm(reader, shown)}</section>
+</div>
+<section class="card"><h2>${words.rotate}</h2>${rotation(reader, shown)}</section>
+<div data-live="log">
+<section class="card"><h2>${words.accepted}</h2><p class="hint">${words.kept(keptRequests)}</p>${acceptedTable(reader, shown.accepted)}</section>
+<section class="card"><h2>${words.refused}</h2>${refusedTable(reader, shown.refused)}</section>
+</div>
+<p><a class="button danger" href="/admin/connections/${connection.kind}/delete/${encodeURIComponent(connection.path)}/">${words.remove}</a></p>`;
+}
+
+function setUp(reader: Reader, { connection, base, isRevealed }: Shown): Html {
+  const { connections: words } = reader.texts;
+  const { kind, secret } = connection;
+  const secretValue = secret === null ? undefined : isRevealed ? secret : words.hidden;
+  const secretRow = html`<dt>${words.secret}</dt><dd>${
+    secretValue === undefined
+      ? html`<p class="warning">${words.noSecret}</p>`
+      : html`${value(secretValue, isRevealed)}<a class="hint" href="?${isRevealed ? "" : "secret=shown"}">${isRevealed ? words.hide : words.reveal}</a>`
+  }</dd>`;
+  const note = base.includes(placeholder) && html`<p class="hint">${words.placeholder}</p>`;
+  if (kind === "battlemetrics") {
+    const { url, contentType, body } = webhookFields(connection, base);
+    return html`<p class="hint">${words.setUpHint}</p><dl class="values"><dt>${words.url}</dt><dd>${value(url)}${note}</dd>${secretRow}<dt>${words.contentType}</dt><dd>${value(contentType)}</dd><dt>${words.body}</dt><dd>${value(body)}</dd></dl>`;
+  }
+  const examples = scriptExamples(connection, base, (isRevealed && secret) || "YOUR-SECRET");
+  return html`<dl class="values"><dt>${words.address}</dt><dd>${value(base + addressOf(connection))}${note}</dd>${secretRow}</dl>
+<p class="hint">${words.example}</p>
+${(["javascript", "python", "curl"] as const).map(
+  (language) =>
+    html`<details><summary>${{ javascript: "JavaScript (SquadJS)", python: "Python", curl: "curl" }[language]}</summary><div class="value"><pre data-copyable>${examples[language]}</pre></div></details>`,
+)}`;
+}
+
+/** Something to paste elsewhere. */
+function value(text: string, isCopyable = true): Html {
+  return html`<div class="value"><code${isCopyable && html` data-copyable`}>${text}</code></div>`;
+}
+
+function tried(reader: Reader, outcome: Tried | "no-answer"): Html {
+  const { connections: words } = reader.texts;
+  if (outcome === "no-answer") return html`<p class="notice problem" role="alert">${words.tryNone}</p>`;
+  const { body, status, text } = outcome;
+  const isTaken = status === 200;
+  return html`<p class="notice ${isTaken ? "done" : "problem"}" role="${isTaken ? "status" : "alert"}">${isTaken ? words.tryGood : words.tryBad}</p>
+<dl class="values"><dt>${words.trySent}</dt><dd><code>${body}</code></dd><dt>${words.tryAnswer}</dt><dd><code>${status} ${text}</code></dd></dl>`;
+}
+
+function settingsForm(reader: Reader, { connection, filled }: Shown): Html {
+  const { connections: words, common } = reader.texts;
+  const own = filled && "path" in filled.values ? filled : undefined;
+  const values = { path: connection.path, game: String(connection.fixedGameId ?? ""), ...own?.values };
+  return html`<form method="post" action="${pageOf(connection)}" autocomplete="off">
+${field(reader, { name: "path", label: words.path, hint: words.settingsHint, value: values.path, filled: own, attributes: html` required maxlength="255" autocapitalize="none" spellcheck="false"` })}
+${field(reader, { name: "game", label: words.game, hint: words.gameHint, value: values.game, filled: own, attributes: html` inputmode="numeric"` })}
+<button name="action" value="change">${common.save}</button></form>`;
+}
+
+function rotation(reader: Reader, { connection, isRevealed, filled }: Shown): Html {
+  const { connections: words, common } = reader.texts;
+  const own = filled && "keep" in filled.values ? filled : undefined;
+  const hoursWords = {
+    "1": common.hoursLong(1),
+    "24": common.hoursLong(24),
+    "168": common.days(7),
+    "0": words.notAtAll,
+  };
+  const isKept = connection.oldSecretUntil !== null && Date.parse(connection.oldSecretUntil) > reader.now.getTime();
+  return html`<p class="hint">${words.rotateHint}</p>
+${
+  isKept &&
+  html`<form method="post" action="${pageOf(connection)}" class="notice done row"><span>${words.oldUntil} ${moment(reader, connection.oldSecretUntil)}.</span>
+<button name="action" value="drop-old-secret">${words.drop}</button></form>
+${isRevealed && html`<dl class="values"><dt>${words.oldSecret}</dt><dd><div class="value"><code>${connection.oldSecret ?? ""}</code></div></dd></dl>`}`
+}
+<form method="post" action="${pageOf(connection)}" autocomplete="off">
+<div class="pair">
+${field(reader, { name: "secret", label: words.newSecret, hint: words.newSecretHint, value: "", filled: own, attributes: html` spellcheck="false" autocapitalize="none"` })}
+<div class="field"><label for="keep">${words.keepOld}</label><select id="keep" name="keep">${keptHours.map((hours) => html`<option value="${hours}"${hours === "24" && html` selected`}>${hoursWords[hours]}</option>`)}</select></div>
+</div>
+<button name="action" value="rotate">${words.setSecret}</button></form>`;
+}
+
+function acceptedTable(reader: Reader, requests: readonly AcceptedRequest[]): Html {
+  const { connections: words, overview } = reader.texts;
+  if (requests.length === 0) return html`<p class="empty">${words.nothingAccepted}</p>`;
+  return html`<table class="stack"><thead><tr><th>${words.time}</th><th>${words.outcome}</th><th>${words.player}</th><th class="number">${words.duration}</th><th>X-Request-ID</th></tr></thead><tbody>${requests.map(
+    (one) =>
+      html`<tr><td data-label="${words.time}">${moment(reader, one.at)}</td><td data-label="${words.outcome}">${one.isIgnored ? overview.ignored : overview.accepted}</td><td data-label="${words.player}">${playerLink(reader, one.steamId, one.players)}</td><td data-label="${words.duration}" class="number">${milliseconds(reader, one.durationMs)}</td><td data-label="X-Request-ID">${one.requestId ?? "–"}</td></tr>`,
+  )}</tbody></table>`;
+}
+
+function refusedTable(reader: Reader, requests: readonly RefusedRequests[]): Html {
+  const { connections: words } = reader.texts;
+  if (requests.length === 0) return html`<p class="empty">${words.nothingRefused}</p>`;
+  return html`<table class="stack"><thead><tr><th>${words.time}</th><th>${words.reason}</th><th class="number">${words.times}</th><th>${words.player}</th><th class="number">${words.duration}</th><th>X-Request-ID</th></tr></thead><tbody>${requests.map(
+    (one) =>
+      html`<tr><td data-label="${words.time}">${moment(reader, one.at)}</td><td data-label="${words.reason}"><span>${reasonWords(reader, one.code)}<small><code>${one.code}</code> ${one.reason}</small></span></td><td data-label="${words.times}" class="number">${number(reader, one.count)}</td><td data-label="${words.player}">${playerLink(reader, one.steamId, 0)}</td><td data-label="${words.duration}" class="number">${milliseconds(reader, one.durationMs)}</td><td data-label="X-Request-ID">${one.requestId ?? "–"}</td></tr>`,
+  )}</tbody></table>`;
+}
+
+function playerLink({ texts }: Reader, steamId: string | null, players: number): Html {
+  if (steamId !== null) return html`<a class="id" href="/admin/players/${steamId}/">${steamId}</a>`;
+  return html`${players > 0 ? texts.connections.players(players) : "–"}`;
+}
+
+function milliseconds(reader: Reader, value: number): string {
+  return `${number(reader, value, value < 10 ? 1 : 0)} ${reader.texts.connections.ms}`;
+}
+
+function reasonWords({ texts }: Reader, code: string): string {
+  return Object.hasOwn(texts.refused, code) ? texts.refused[code as keyof typeof texts.refused] : code;
+}
+
+/** Asks before a connection goes. */
+export function confirmPage({ texts }: Reader, connection: Connection): Html {
+  const { connections: words, common, kinds } = texts;
+  return html`<div class="narrow wide card"><p class="above">${kinds[connection.kind]}</p><h1><bdi>${connection.path}</bdi></h1><p>${words.removeQuestion}</p>
+<form method="post" action="${pageOf(connection)}" class="row"><button class="danger" name="action" value="delete">${common.delete}</button><a class="button" href="${pageOf(connection)}">${common.cancel}</a></form></div>`;
+}

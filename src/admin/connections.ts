@@ -1,0 +1,213 @@
+import { activityIn } from "../activity.ts";
+import {
+  type Connection,
+  connectionPath,
+  connectionsIn,
+  type Kind,
+  kinds,
+  makeSecret,
+  secretText,
+  shortSecretCharacters,
+} from "../connections.ts";
+import { publicUrl } from "../how-to-use.ts";
+import { Refusal } from "../http/refusal.ts";
+import { gameId, Malformed, oneOf, type Parser } from "../parse.ts";
+import { ownUrl, type Tried, trySample } from "../sample.ts";
+import {
+  confirmPage,
+  connectionForm,
+  connectionList,
+  connectionPage,
+  type Filled,
+  keptHours,
+} from "./connections-page.ts";
+import { pageOf } from "./overview.ts";
+import { formOf, type PageHandler, page, type Request, seeOther } from "./page.ts";
+import type { PanelDeps } from "./panel.ts";
+
+/** The pages of connections, and what their forms do. */
+export function connectionRoutes(deps: PanelDeps): Record<string, PageHandler> {
+  const { config, database, directory, log } = deps;
+  const table = connectionsIn(database);
+  const activity = activityIn(database);
+
+  async function show(
+    request: Request,
+    connection: Connection,
+    more: { tried?: Tried | "no-answer"; filled?: Filled } = {},
+  ) {
+    const { reader, query, origin } = request;
+    const { kind, path } = connection;
+    await deps.activity.flush();
+    const [accepted, refused] = await Promise.all([activity.accepted(kind, path), activity.refused(kind, path)]);
+    const words = reader.texts.connections;
+    const done = query.get("done") ?? "";
+    const short = connection.secret !== null && [...connection.secret].length < shortSecretCharacters;
+    const isNew = ["created", "rotated"].includes(done);
+    const text = Object.hasOwn(words.done, done) ? words.done[done as keyof typeof words.done] : undefined;
+    return page(reader, {
+      title: path,
+      part: "connections",
+      ...(text === undefined || more.filled
+        ? {}
+        : { notice: { kind: "done", text: isNew && short ? `${text} ${words.short}` : text } }),
+      ...(more.filled ? { status: 400 } : {}),
+      body: connectionPage(reader, {
+        connection,
+        accepted,
+        refused,
+        base: config.SERVER.PUBLIC_URL === "" ? origin : publicUrl(config),
+        isRevealed: isNew || query.get("secret") === "shown",
+        ...more,
+      }),
+    });
+  }
+
+  /** The connection that the address names; throws the Refusal "not-found". */
+  async function named(request: Request, kind: Kind): Promise<Connection> {
+    const found = await table.one(kind, request.call.param ?? "");
+    if (!found) throw new Refusal("not-found");
+    return found;
+  }
+
+  /** What a form of a connection's page asks for; comes back with the `done` of the next page, or the page itself. */
+  const actions: Record<string, (one: Connection, form: URLSearchParams, request: Request) => Promise<Done>> = {
+    enable: async (one) => ({ done: await saved(table.setEnabled(one, true), "enabled") }),
+    disable: async (one) => ({ done: await saved(table.setEnabled(one, false), "disabled") }),
+    "drop-old-secret": async (one) => ({ done: await saved(table.dropOldSecret(one), "dropped") }),
+    rotate: async (one, form, request) => {
+      const filled = fill(form, ["secret", "keep"]);
+      const secret = filled.values["secret"] === "" ? makeSecret() : filled.parse("secret", secretText);
+      const keepHours = filled.parse("keep", oneOf(keptHours));
+      if (secret === undefined || keepHours === undefined) return { answer: await show(request, one, { filled }) };
+      const change =
+        keepHours === "0" ? table.setSecret(one, secret) : table.rotate(one, secret, Number(keepHours) * 3_600);
+      return { done: await saved(change, "rotated") };
+    },
+    change: async (one, form, request) => {
+      const filled = fill(form, ["path", "game"]);
+      const path = filled.parse("path", connectionPath);
+      const fixedGameId = filled.parse("game", gameOrAny);
+      if (path === undefined || fixedGameId === undefined) return { answer: await show(request, one, { filled }) };
+      const outcome = await table.change(one, { path, fixedGameId });
+      if (outcome === "path-taken") {
+        filled.problems["path"] = "taken";
+        return { answer: await show(request, one, { filled }) };
+      }
+      return { done: await saved(directory.refresh(), "changed"), at: { ...one, path } };
+    },
+    try: async (one, _, request) => {
+      const tried = await trySample(one, ownUrl(config.SERVER, deps.port()), database).catch((error) => {
+        log.warn("a sample for our own address had no answer", { error });
+        return "no-answer" as const;
+      });
+      return { answer: await show(request, one, { tried }) };
+    },
+    delete: async (one) => {
+      await table.remove(one);
+      await directory.refresh();
+      return { answer: seeOther("/admin/connections/?done=deleted") };
+    },
+  };
+
+  /** What was changed takes effect at once, not at the next reading. */
+  async function saved(change: Promise<unknown>, done: string): Promise<string> {
+    await change;
+    await directory.refresh();
+    return done;
+  }
+
+  async function add(kind: Kind, request: Request) {
+    const form = await formOf(request);
+    const filled = fill(form, ["path", "game", "secret"]);
+    const path = filled.parse("path", connectionPath);
+    const fixedGameId = filled.parse("game", gameOrAny);
+    const isMade = form.get("make") === "yes" || (kind === "script" && filled.values["secret"] === "");
+    const secret = isMade ? makeSecret() : filled.parse("secret", secretText);
+    if (path !== undefined && fixedGameId !== undefined && secret !== undefined) {
+      if ((await table.add({ kind, path, fixedGameId, secret, enabled: true })) === "added") {
+        await directory.refresh();
+        return seeOther(`${pageOf({ kind, path })}?done=created`);
+      }
+      filled.problems["path"] = "taken";
+    }
+    return newPage(request, kind, filled);
+  }
+
+  function newPage({ reader }: Request, kind: Kind, filled?: Filled) {
+    const title = reader.texts.connections.add[kind];
+    return page(reader, {
+      title,
+      part: "connections",
+      status: filled ? 400 : 200,
+      body: connectionForm(reader, kind, filled),
+    });
+  }
+
+  const ofKind = (kind: Kind): Record<string, PageHandler> => ({
+    [`GET /admin/connections/new/${kind}/`]: (request) => newPage(request, kind),
+    [`POST /admin/connections/new/${kind}/`]: (request) => add(kind, request),
+    [`GET /admin/connections/${kind}/:path/`]: async (request) => show(request, await named(request, kind)),
+    [`POST /admin/connections/${kind}/:path/`]: async (request) => {
+      const connection = await named(request, kind);
+      const form = await formOf(request);
+      const action = form.get("action") ?? "";
+      const act = Object.hasOwn(actions, action) ? actions[action] : undefined;
+      if (!act) throw new Malformed("action", "one of this page");
+      const { answer, done, at = connection } = await act(connection, form, request);
+      if (answer) return answer;
+      const isFromList = form.get("from") === "list";
+      return seeOther(isFromList ? "/admin/connections/" : `${pageOf(at)}?done=${done}`);
+    },
+    [`GET /admin/connections/${kind}/delete/:path/`]: async (request) => {
+      const connection = await named(request, kind);
+      const title = request.reader.texts.connections.remove;
+      return page(request.reader, { title, part: "connections", body: confirmPage(request.reader, connection) });
+    },
+  });
+
+  return {
+    "GET /admin/connections/": async ({ reader, query }) => {
+      await deps.activity.flush();
+      const [connections, summaries] = await Promise.all([table.list(), activity.summaries()]);
+      const words = reader.texts.connections;
+      return page(reader, {
+        title: words.title,
+        part: "connections",
+        ...(query.get("done") === "deleted" ? { notice: { kind: "done", text: words.done.deleted } } : {}),
+        body: connectionList(reader, connections, summaries),
+      });
+    },
+    ...Object.assign({}, ...kinds.map(ofKind)),
+  };
+}
+
+type Done =
+  | { answer: Awaited<ReturnType<PageHandler>>; done?: never; at?: never }
+  | { answer?: never; done: string; at?: Connection };
+
+/** No game is named: whatever the sender says. */
+const gameOrAny: Parser<number | null> = (value, place) =>
+  typeof value === "string" && value.trim() === "" ? null : gameId(value, place);
+
+/** What a person typed, and what is wrong with it; `parse` gives undefined for what is wrong. */
+function fill(
+  form: URLSearchParams,
+  names: string[],
+): Filled & { parse: <T>(name: string, parser: Parser<T>) => T | undefined } {
+  const values = Object.fromEntries(names.map((name) => [name, (form.get(name) ?? "").trim()]));
+  const problems: Filled["problems"] = {};
+  return {
+    values,
+    problems,
+    parse: (name, parser) => {
+      try {
+        return parser(values[name], name);
+      } catch (error) {
+        if (!(error instanceof Malformed)) throw error;
+        problems[name] = name === "path" || name === "game" ? name : "secret";
+        return undefined;
+      }
+    },
+  };
+}

@@ -1,0 +1,156 @@
+import { gzipSync } from "node:zlib";
+import type { Activity } from "../activity.ts";
+import type { Config } from "../config.ts";
+import type { Directory } from "../connections.ts";
+import type { Database } from "../database/connect.ts";
+import { html } from "../html.ts";
+import type { Answer, Call, Handler } from "../http/call.ts";
+import type { RefusalCode } from "../http/refusal.ts";
+import { router } from "../http/router.ts";
+import { refusalOf } from "../http/server.ts";
+import type { Log } from "../log.ts";
+import type { Playtimes } from "../playtimes.ts";
+import type { Steam } from "../steam.ts";
+import { assetAt } from "./assets.ts";
+import { connectionRoutes } from "./connections.ts";
+import { overviewRoutes } from "./overview.ts";
+import { formOf, type PageHandler, page, type Request, seeOther } from "./page.ts";
+import { playerRoutes } from "./players.ts";
+import { languageOf, type Reader, readerOf } from "./reader.ts";
+import { signInsIn } from "./sign-in.ts";
+import { cookieIn, languageCookie, sessionCookie, signInRoutes } from "./sign-in-page.ts";
+import { languages } from "./texts.ts";
+
+/** What the panel shows and changes. */
+export type PanelDeps = {
+  config: Config;
+  database: Database;
+  directory: Pick<Directory, "refresh">;
+  playtimes: Playtimes;
+  steam: Steam;
+  activity: Pick<Activity, "flush">;
+  /** Our own port, once we listen. */
+  port: () => number;
+  now: () => Date;
+  log: Log;
+};
+
+/** Everything below /admin/. Errors become pages here, in the reader's language. */
+export function createPanel(deps: PanelDeps): Handler {
+  const { config, now, log } = deps;
+  const signIns = signInsIn(deps.database);
+  const open = signInRoutes({ signIns, now, log });
+  const closed = { ...overviewRoutes(deps), ...connectionRoutes(deps), ...playerRoutes(deps) };
+  const route = router({
+    "GET /admin/assets/:name/": (call) => assetAt(call.path),
+    "POST /admin/language/": asPage(async (request) => {
+      const chosen = (await formOf(request)).get("language");
+      const language = languages.find((one) => one === chosen);
+      return seeOther(
+        backTo(request),
+        language ? { "set-cookie": languageCookie(language, isHttps(request.call)) } : {},
+      );
+    }),
+    ...mapped(open, asPage),
+    ...mapped(closed, (handler) => asPage(signedIn(handler))),
+  });
+  // A config with another password signs out who came with the one before; until that is done nobody is let in.
+  let followed: Promise<void> | undefined;
+
+  return async (call) => {
+    try {
+      const handler = route(call);
+      if (call.method === "POST" && !isOwnForm(call)) return problem(readerFor(call), 403, "cross-site");
+      followed ??= signIns.followConfig(config.ADMIN.PASSWORD);
+      await followed.catch((error) => {
+        followed = undefined;
+        throw error;
+      });
+      return compressed(await handler(call), call);
+    } catch (error) {
+      const refusal = refusalOf(error);
+      if (refusal.code === "internal") log.error("a page of the panel failed", { error, withStack: true });
+      return problem(readerFor(call), refusal.status, refusal.code, refusal.headers);
+    }
+  };
+
+  function asPage(handler: PageHandler): Handler {
+    return (call) =>
+      handler({
+        call,
+        reader: readerFor(call),
+        query: new URLSearchParams(call.search()),
+        origin: `${isHttps(call) ? "https" : "http"}://${hostOf(call)}`,
+        // The last that is named is the one that our own proxy saw; what stands before came from strangers.
+        address: forwarded(call, "x-forwarded-for") || call.remoteAddress(),
+      });
+  }
+
+  function signedIn(handler: PageHandler): PageHandler {
+    return async (request) => {
+      const token = cookieIn(request.call, sessionCookie);
+      if (token !== undefined && (await signIns.isSignedIn(token))) return handler(request);
+      const { call } = request;
+      const next = call.method === "POST" ? "/admin/" : `${call.path}${call.search() && `?${call.search()}`}`;
+      return seeOther(`/admin/sign-in/?${new URLSearchParams({ next })}`);
+    };
+  }
+
+  function readerFor(call: Call): Reader {
+    const chosen = cookieIn(call, "language");
+    return readerOf(languageOf(chosen, call.headers["accept-language"], config.DJANGO.LANGUAGE_CODE), now());
+  }
+
+  /** What a proxy says is believed only when the config says so. */
+  function forwarded(call: Call, name: string): string | undefined {
+    const value = config.SERVER.TRUST_PROXY ? call.headers[name] : undefined;
+    return typeof value === "string" ? value.split(",").at(-1)?.trim() : undefined;
+  }
+
+  function isHttps(call: Call): boolean {
+    return forwarded(call, "x-forwarded-proto") === "https";
+  }
+
+  function hostOf(call: Call): string {
+    return forwarded(call, "x-forwarded-host") ?? call.headers.host ?? "";
+  }
+
+  /** Browsers say with every form from where it comes. */
+  function isOwnForm(call: Call): boolean {
+    const { origin } = call.headers;
+    return origin !== undefined && URL.canParse(origin) && new URL(origin).host === hostOf(call).toLowerCase();
+  }
+
+  function backTo({ call, origin }: Request): string {
+    const referrer = call.headers.referer ?? "";
+    return referrer.startsWith(`${origin}/admin/`) ? referrer.slice(origin.length) : "/admin/";
+  }
+}
+
+/** A list of players is 50 KB of much the same. */
+function compressed(answer: Answer, { headers }: Call): Answer {
+  const { body } = answer;
+  if (typeof body !== "string" || body.length < leastCompressed) return answer;
+  if (!/\bgzip\b/.test(String(headers["accept-encoding"] ?? ""))) return answer;
+  return { ...answer, headers: { ...answer.headers, ...compression }, body: gzipSync(body, { level: 3 }) };
+}
+
+const leastCompressed = 1_500;
+const compression = { "content-encoding": "gzip", vary: "accept-encoding" };
+
+function mapped<From, To>(routes: Record<string, From>, change: (one: From) => To): Record<string, To> {
+  return Object.fromEntries(Object.entries(routes).map(([address, handler]) => [address, change(handler)]));
+}
+
+function problem(
+  reader: Reader,
+  status: number,
+  code: RefusalCode | "cross-site",
+  headers: Record<string, string> = {},
+): Answer {
+  const { errors, common } = reader.texts;
+  const words = Object.hasOwn(errors, code) ? errors[code as keyof typeof errors] : errors.malformed;
+  const body = html`<h1>${errors.title}</h1><p>${words}</p><p><a href="/admin/">${common.back}</a></p>`;
+  const answer = page(reader, { title: errors.title, body, status });
+  return { ...answer, headers: { ...answer.headers, ...headers } };
+}

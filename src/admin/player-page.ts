@@ -1,0 +1,87 @@
+import { type Html, html } from "../html.ts";
+import type { SteamId } from "../parse.ts";
+import type { Playtime } from "../playtimes.ts";
+import { profileLinks } from "./players-page.ts";
+import { ago, hours, moment, type Reader } from "./reader.ts";
+
+/** What was typed and cannot be taken: the game to ask about, or the times of one. */
+export type Draft = { ask: string } | Times;
+type Times = {
+  gameId: number;
+  steam: string;
+  battlemetrics: string;
+  wrong: { steam: boolean; battlemetrics: boolean };
+};
+
+type Player = { steamId: SteamId; rows: readonly Playtime[]; draft?: Draft | undefined };
+
+/** All that is known of a player, and what can be done about it. */
+export function playerPage(reader: Reader, { steamId, rows, draft }: Player): Html {
+  const { nav, players: words } = reader.texts;
+  const typed = draft && "ask" in draft ? draft.ask : undefined;
+  return html`<p><a href="/admin/players/">← ${nav.players}</a></p>
+<div class="head"><h1><span class="id">${steamId}</span></h1>${profileLinks(steamId)}</div>
+${rows.map((row) => game(reader, row, draft && "gameId" in draft && draft.gameId === row.gameId ? draft : undefined))}
+<section class="card">${rows.length === 0 ? html`<p>${words.unknown}</p>` : html`<h2>${words.askAnother}</h2>`}
+<form method="post" class="ask"><input type="hidden" name="action" value="ask">
+<div class="field${typed !== undefined && " wrong"}"><label for="game">${words.game}</label>
+<input id="game" name="game" value="${typed ?? ""}" inputmode="numeric" autocomplete="off" required maxlength="20" aria-describedby="game-hint">
+<p id="game-hint" class="${typed === undefined ? "hint" : "problem"}">${words.gameHint}</p></div>
+<button>${words.askNew}</button></form></section>
+${rows.length > 0 && html`<p><a class="button danger" href="/admin/players/${steamId}/?confirm=delete">${words.remove}</a></p>`}`;
+}
+
+function game(reader: Reader, row: Playtime, draft: Times | undefined): Html {
+  const words = reader.texts.players;
+  const { gameId } = row;
+  return html`<section class="card"><div class="head"><h2>${words.gameTitle(gameId)}</h2>
+<form method="post"><input type="hidden" name="action" value="ask"><button name="game" value="${gameId}">${words.ask}</button></form></div>
+<dl class="facts">
+<div><dt>${words.steamTime}</dt><dd>${time(reader, row.steamSeconds)}${row.steamStatus !== "ok" && html`<small>${reader.texts.status[row.steamStatus]}</small>`}${row.steamCheckedAt !== null && html`<small>${words.checked} ${ago(reader, row.steamCheckedAt)}</small>`}</dd></div>
+<div><dt>${words.battlemetricsTime}</dt><dd>${time(reader, row.bmSeconds)}${row.bmSignedAt !== null && html`<small>${words.signed} ${ago(reader, row.bmSignedAt)}</small>`}</dd></div>
+<div><dt>${words.created}</dt><dd>${when(reader, row.createdAt)}</dd></div>
+<div><dt>${words.updated}</dt><dd>${when(reader, row.updatedAt)}</dd></div>
+</dl>
+<details${draft && html` open`}><summary>${words.correct}</summary>
+<form method="post"><input type="hidden" name="action" value="correct"><input type="hidden" name="game" value="${gameId}">
+<div class="pair">
+${timeField(reader, { row, draft, name: "steam", label: words.steamTime, seconds: row.steamSeconds })}
+${timeField(reader, { row, draft, name: "battlemetrics", label: words.battlemetricsTime, seconds: row.bmSeconds })}
+</div>
+<p class="hint" id="hint-${gameId}">${words.correctHint}</p>
+<p><button class="main">${reader.texts.common.save}</button></p></form></details></section>`;
+}
+
+type TimeField = {
+  row: Playtime;
+  draft: Times | undefined;
+  name: "steam" | "battlemetrics";
+  label: string;
+  seconds: number | null;
+};
+
+function timeField(reader: Reader, { row, draft, name, label, seconds }: TimeField): Html {
+  const id = `${name}-${row.gameId}`;
+  const isWrong = draft?.wrong[name] === true;
+  return html`<div class="field${isWrong && " wrong"}"><label for="${id}">${label}</label>
+<input type="hidden" name="${name}-was" value="${seconds ?? ""}">
+<input id="${id}" name="${name}" value="${draft?.[name] ?? seconds ?? ""}" autocomplete="off" maxlength="40" aria-describedby="hint-${row.gameId}"${isWrong && html` aria-invalid="true"`}>
+${isWrong && html`<p class="problem">${reader.texts.players.wrongTime}</p>`}</div>`;
+}
+
+function time(reader: Reader, seconds: number | null): Html {
+  return html`${hours(reader, seconds)}${seconds !== null && html`<small>${reader.texts.players.exactly(seconds)}</small>`}`;
+}
+
+function when(reader: Reader, at: string): Html {
+  return html`${ago(reader, at)}<small>${moment(reader, at)}</small>`;
+}
+
+/** Asked before a player is deleted. */
+export function confirmRemoval(reader: Reader, steamId: SteamId): Html {
+  const { common, players: words } = reader.texts;
+  const own = `/admin/players/${steamId}/`;
+  return html`<div class="narrow card"><h1>${words.removeTitle(steamId)}</h1><p>${words.removeWords}</p>
+<form method="post" action="${own}"><input type="hidden" name="action" value="delete">
+<div class="row"><button class="danger">${common.delete}</button><a class="button" href="${own}">${common.cancel}</a></div></form></div>`;
+}

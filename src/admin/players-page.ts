@@ -1,0 +1,121 @@
+import { type Html, html } from "../html.ts";
+import { isSteamId, type SteamId } from "../parse.ts";
+import { cursorText, knowns, type PlayersPage, type Sort, sortName } from "../players-list.ts";
+import { type Playtime, steamStatuses } from "../playtimes.ts";
+import { ago, hours, type Reader } from "./reader.ts";
+
+export const choiceNames = ["q", "game", "steam", "battlemetrics", "status", "sort", "after"] as const;
+/** The parameters of a list, as they stand in its address: a stranger's text, empty for what was not chosen. */
+export type Choice = Record<(typeof choiceNames)[number], string>;
+
+export function addressOfList(choice: Choice, changes: Partial<Choice> = {}, path = "/admin/players/"): string {
+  const all = { ...choice, ...changes };
+  const given = new URLSearchParams();
+  for (const name of choiceNames) if (all[name] !== "") given.set(name, all[name]);
+  return given.size === 0 ? path : `${path}?${given}`;
+}
+
+/** The newest first, but what was searched for by ID in the order of IDs, which an index serves. */
+export const usualSort = (isSearch: boolean): Sort =>
+  isSearch ? { by: "id", isDown: false } : { by: "created", isDown: true };
+
+export type Players = {
+  choice: Choice;
+  /** Undefined when there is nothing to show but a problem. */
+  found: PlayersPage | undefined;
+  canExport: boolean;
+};
+
+/** The list's content. */
+export function playersPage(reader: Reader, { choice, found, canExport }: Players): Html {
+  const { nav, players: words } = reader.texts;
+  const exported = addressOfList(choice, { sort: "", after: "" }, "/admin/players.csv");
+  return html`<div class="head"><h1>${nav.players}</h1>${canExport && html`<a class="button" href="${exported}">${words.export}</a>`}</div>
+${finder(reader, choice)}
+${found && html`<section class="card">${list(reader, choice, found)}</section>`}`;
+}
+
+function finder(reader: Reader, choice: Choice): Html {
+  const words = reader.texts.players;
+  const chosen = [choice.game, choice.steam, choice.battlemetrics, choice.status].filter((text) => text !== "").length;
+  const known = knowns.map((one) => [one, words.known[one]] as const);
+  const statuses = steamStatuses.map((one) => [one, reader.texts.status[one]] as const);
+  const usual = sortName(usualSort(choice.q !== ""));
+  const sorts = Object.entries(words.sorts).map(([name, text]) => [name === usual ? "" : name, text] as const);
+  return html`<form class="card finder" action="/admin/players/" role="search">
+<div class="search"><label for="q" class="unseen">${words.search}</label>
+<input id="q" name="q" type="search" value="${choice.q}" placeholder="${words.searchHint}" autocomplete="off" spellcheck="false" maxlength="500">
+<button class="main">${words.find}</button></div>
+<details${chosen > 0 && html` open`}><summary>${words.filters}${chosen > 0 && ` (${chosen})`}</summary>
+<div class="filters">
+<div><label for="game">${words.game}</label><input id="game" name="game" value="${choice.game}" placeholder="393380" inputmode="numeric" autocomplete="off" maxlength="20"></div>
+${select("steam", words.steamTime, choice.steam, [["", words.all], ...known])}
+${select("battlemetrics", words.battlemetricsTime, choice.battlemetrics, [["", words.all], ...known])}
+${select("status", words.status, choice.status, [["", words.all], ...statuses])}
+${select("sort", words.sort, choice.sort === usual ? "" : choice.sort, sorts)}
+</div></details>
+${(chosen > 0 || choice.q !== "" || choice.sort !== "") && html`<p class="reset"><a href="/admin/players/">${words.reset}</a></p>`}
+</form>`;
+}
+
+function select(name: string, label: string, chosen: string, options: readonly (readonly [string, string])[]): Html {
+  return html`<div><label for="${name}">${label}</label><select id="${name}" name="${name}">${options.map(
+    ([value, text]) => html`<option value="${value}"${value === chosen && html` selected`}>${text}</option>`,
+  )}</select></div>`;
+}
+
+function list(reader: Reader, choice: Choice, { players, next }: PlayersPage): Html {
+  const words = reader.texts.players;
+  if (players.length === 0) return nobody(reader, choice);
+  const first =
+    choice.after !== "" && html`<a class="button" href="${addressOfList(choice, { after: "" })}">${words.first}</a>`;
+  const more =
+    next &&
+    html`<a class="button" href="${addressOfList(choice, { after: cursorText(next) })}" rel="next">${words.next} →</a>`;
+  return html`<table class="stack"><thead><tr>${head(choice, "id", words.player)}<th>${words.game}</th>${head(choice, "steam", "Steam", "number")}${head(choice, "battlemetrics", words.battlemetrics, "number")}${head(choice, "created", words.created)}${head(choice, "updated", words.updated)}<th>${words.links}</th></tr></thead>
+<tbody>${players.map((player) => row(reader, player))}</tbody></table>
+${(first || more) && html`<p class="row pager">${first}${more}</p>`}`;
+}
+
+function row(
+  reader: Reader,
+  { steamId, gameId, steamSeconds, steamStatus, bmSeconds, createdAt, updatedAt }: Playtime,
+): Html {
+  const words = reader.texts.players;
+  return html`<tr>
+<td data-label="${words.player}"><a href="/admin/players/${steamId}/" class="id">${steamId}</a></td>
+<td data-label="${words.game}">${gameId}</td>
+<td data-label="Steam" class="number"><div>${hours(reader, steamSeconds)}${steamStatus !== "ok" && html`<small>${reader.texts.status[steamStatus]}</small>`}</div></td>
+<td data-label="${words.battlemetrics}" class="number">${hours(reader, bmSeconds)}</td>
+<td data-label="${words.created}">${ago(reader, createdAt)}</td>
+<td data-label="${words.updated}" class="extra">${ago(reader, updatedAt)}</td>
+<td data-label="${words.links}" class="extra">${profileLinks(steamId)}</td></tr>`;
+}
+
+/** Where others show the player. */
+export function profileLinks(steamId: SteamId): Html {
+  return html`<span class="profiles"><a href="https://steamcommunity.com/profiles/${steamId}" rel="noreferrer">Steam</a> <a href="https://www.battlemetrics.com/rcon/players?filter[search]=${steamId}" rel="noreferrer">BattleMetrics</a></span>`;
+}
+
+/** A head that sorts by its column, and the other way round when it does already. */
+function head(choice: Choice, by: Sort["by"], text: string, kind?: "number"): Html {
+  const usual = sortName(usualSort(choice.q !== ""));
+  const now = choice.sort === "" ? usual : choice.sort;
+  const down = sortName({ by, isDown: true });
+  const up = sortName({ by, isDown: false });
+  const next = now === down ? up : now === up ? down : by === "id" ? up : down;
+  const state = now === down ? "descending" : now === up ? "ascending" : undefined;
+  const arrow = now === down ? " ↓" : now === up ? " ↑" : "";
+  const address = addressOfList(choice, { sort: next === usual ? "" : next, after: "" });
+  return html`<th${kind && html` class="${kind}"`}${state && html` aria-sort="${state}"`}><a href="${address}">${text}${arrow && html`<span aria-hidden="true">${arrow}</span>`}</a></th>`;
+}
+
+function nobody(reader: Reader, choice: Choice): Html {
+  const { players: words, overview } = reader.texts;
+  const id = choice.q;
+  if (isSteamId(id) && choiceNames.every((name) => name === "q" || choice[name] === ""))
+    return html`<p class="empty">${words.unknownId(id)} <a href="/admin/players/${id}/">${words.toUnknown}</a></p>`;
+  if (choiceNames.every((name) => name === "sort" || choice[name] === ""))
+    return html`<p class="empty">${overview.noPlayers}</p>`;
+  return html`<p class="empty">${words.none} <a href="/admin/players/">${words.reset}</a></p>`;
+}

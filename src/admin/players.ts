@@ -1,0 +1,224 @@
+import { Refusal } from "../http/refusal.ts";
+import { gameId, isSteamId, largestInteger, Malformed, oneOf, type Parser, type SteamId } from "../parse.ts";
+import {
+  atMost,
+  cursor,
+  filterParsers,
+  type Listing,
+  type PlayerFilter,
+  type PlayersPage,
+  playersListIn,
+  type Search,
+  search,
+  sort,
+} from "../players-list.ts";
+import { exportPlayers } from "../players-table.ts";
+import { download, formOf, type PageHandler, page, type Request, seeOther } from "./page.ts";
+import type { PanelDeps } from "./panel.ts";
+import { confirmRemoval, type Draft, playerPage } from "./player-page.ts";
+import { addressOfList, type Choice, playersPage, usualSort } from "./players-page.ts";
+import type { Texts } from "./texts.ts";
+
+/** Steam takes at most so long to be reached; a person waits for the page. */
+const askMs = 8_000;
+const exportsAtOnce = 2;
+
+/** Lists of players, and each player's own page. */
+export function playerRoutes(deps: PanelDeps): Record<string, PageHandler> {
+  const { config, database, playtimes, steam, activity, now, log } = deps;
+  const list = playersListIn(database);
+  const exporting = atMost(exportsAtOnce);
+
+  return {
+    "GET /admin/players/": async (request) => {
+      const { reader, query } = request;
+      const words = reader.texts.players;
+      const choice = choiceIn(query);
+      const asked = askedFor(choice);
+      const show = (found: PlayersPage | undefined, problem?: { text: string; status: number }) =>
+        page(reader, {
+          title: reader.texts.nav.players,
+          part: "players",
+          status: problem?.status ?? 200,
+          notice: problem ? { kind: "problem", text: problem.text } : doneNotice(request),
+          body: playersPage(reader, { choice, found, canExport: "filter" in asked }),
+        });
+      const fail = (text: string, status: number) => show(undefined, { text, status });
+
+      if ("wrong" in asked) return fail(words.wrong[asked.wrong], 400);
+      if ("name" in asked) {
+        if (config.STEAM.KEY === "") return fail(words.profileNeedsKey, 400);
+        const id = await steam.idOf(asked.name, performance.now() + askMs);
+        if (id === undefined) return fail(words.profileUnasked, 503);
+        if (id === "no-such-name") return fail(words.profileUnknown, 404);
+        return seeOther(addressOfList(choice, { q: id, after: "" }));
+      }
+      const found = await list(asked);
+      if (found === "too-slow") return fail(words.tooSlow, 503);
+      return found === "busy" ? fail(words.busy, 503) : show(found);
+    },
+
+    "GET /admin/players.csv": async ({ reader, query }) => {
+      const choice = choiceIn(query);
+      const asked = askedFor(choice);
+      // The list says what is wrong.
+      if (!("filter" in asked)) return seeOther(addressOfList(choice));
+      if (exporting.isFull()) return seeOther("/admin/players/?done=busy");
+      return download(`players-${reader.now.toISOString().slice(0, 10)}.csv`, "text/csv; charset=utf-8", async (to) => {
+        // Two may have come at once.
+        if ((await exporting.run(() => exportPlayers(database, asked.filter, to))) === "busy") to.destroy();
+      });
+    },
+
+    "GET /admin/players/:steamId/": (request) => {
+      const id = idIn(request);
+      if (request.query.get("confirm") !== "delete") return show(request, id);
+      const { reader } = request;
+      return page(reader, { title: id, part: "players", body: confirmRemoval(reader, id) });
+    },
+
+    "POST /admin/players/:steamId/": async (request) => {
+      const id = idIn(request);
+      const form = await formOf(request);
+      const action = oneOf(["ask", "correct", "delete"])(form.get("action"), "action");
+      if (action === "delete") {
+        // What was noted a moment ago, and is not yet written, names the player too.
+        await activity.flush();
+        await playtimes.remove(id);
+        log.info("a player was deleted in the panel", { steamId: id });
+        return seeOther("/admin/players/?done=deleted");
+      }
+      return action === "ask" ? ask(request, id, form) : correct(request, id, form);
+    },
+  };
+
+  async function show(request: Request, steamId: SteamId, draft?: Draft) {
+    const { reader, query } = request;
+    const rows = await playtimes.ofPlayer(steamId);
+    const asked = rows.find((row) => String(row.gameId) === query.get("game"));
+    const notice =
+      query.get("done") === "asked" && asked
+        ? {
+            kind: "done" as const,
+            text: reader.texts.players.asked(asked.gameId, reader.texts.status[asked.steamStatus]),
+          }
+        : doneNotice(request);
+    return page(reader, {
+      title: steamId,
+      part: "players",
+      notice: draft ? { kind: "problem", text: reader.texts.players.notTaken } : notice,
+      status: draft ? 400 : rows.length === 0 ? 404 : 200,
+      body: playerPage(reader, { steamId, rows, draft }),
+    });
+  }
+
+  async function ask(request: Request, steamId: SteamId, form: URLSearchParams) {
+    const typed = form.get("game") ?? "";
+    const game = parsed(gameId, typed);
+    if (game === undefined) return show(request, steamId, { ask: typed });
+    const own = `/admin/players/${steamId}/`;
+    if (config.STEAM.KEY === "") return seeOther(`${own}?done=no-key`);
+    const isAnswered = await steam.ask({ steamId, gameId: game, refresh: true, dropAtMs: performance.now() + askMs });
+    return seeOther(isAnswered ? `${own}?done=asked&game=${game}` : `${own}?done=not-asked`);
+  }
+
+  async function correct(request: Request, steamId: SteamId, form: URLSearchParams) {
+    const game = gameId(form.get("game"), "game");
+    const typed = { steam: form.get("steam") ?? "", battlemetrics: form.get("battlemetrics") ?? "" };
+    const steamSeconds = parsed(timeText, typed.steam);
+    const bmSeconds = parsed(timeText, typed.battlemetrics);
+    if (steamSeconds === undefined || bmSeconds === undefined)
+      return show(request, steamId, {
+        gameId: game,
+        ...typed,
+        wrong: { steam: steamSeconds === undefined, battlemetrics: bmSeconds === undefined },
+      });
+    // Only what was changed: beside the form deliveries go on.
+    const changed = (name: string, seconds: number | null) =>
+      seconds === timeText(form.get(name), name) ? undefined : seconds;
+    const correction = {
+      steamSeconds: changed("steam-was", steamSeconds),
+      bmSeconds: changed("battlemetrics-was", bmSeconds),
+    };
+    const own = `/admin/players/${steamId}/`;
+    if (correction.steamSeconds === undefined && correction.bmSeconds === undefined)
+      return seeOther(`${own}?done=same`);
+    const done = await playtimes.correct({ steamId, gameId: game, ...correction, at: now() });
+    log.info("a time was edited in the panel", { steamId, gameId: game });
+    return seeOther(`${own}?done=${done}`);
+  }
+}
+
+function choiceIn(query: URLSearchParams): Choice {
+  const of = (name: keyof Choice) => (query.get(name) ?? "").trim();
+  return {
+    q: of("q"),
+    game: of("game"),
+    steam: of("steam"),
+    battlemetrics: of("battlemetrics"),
+    status: of("status"),
+    sort: of("sort"),
+    after: of("after"),
+  };
+}
+
+type Asked = Listing | { name: string } | { wrong: keyof Texts["players"]["wrong"] };
+
+/** What the parameters of a list mean. */
+function askedFor(choice: Choice): Asked {
+  const read = <T>(name: keyof Choice, parse: Parser<T>) =>
+    choice[name] === "" ? undefined : parse(choice[name], name);
+  try {
+    const searched: Search | undefined = read("q", search);
+    if (searched && "name" in searched) return searched;
+    const filter: PlayerFilter = {
+      idPrefix: searched?.idPrefix,
+      game: read("game", filterParsers.game),
+      steam: read("steam", filterParsers.steam),
+      battlemetrics: read("battlemetrics", filterParsers.battlemetrics),
+      status: read("status", filterParsers.status),
+    };
+    const order = read("sort", sort) ?? usualSort(searched !== undefined);
+    return { filter, sort: order, after: read("after", cursor(order)) };
+  } catch (error) {
+    if (!(error instanceof Malformed)) throw error;
+    const { place } = error;
+    return { wrong: place === "q" ? "search" : place === "game" || place === "after" ? place : "choice" };
+  }
+}
+
+function idIn({ call: { param } }: Request): SteamId {
+  if (!isSteamId(param)) throw new Refusal("not-found");
+  return param;
+}
+
+/** What is said of what was just done. */
+function doneNotice({ reader, query }: Request) {
+  const { done, notAsked, noKey, busy } = reader.texts.players;
+  const code = query.get("done") ?? "";
+  if (code === "busy") return { kind: "problem" as const, text: busy };
+  if (code === "not-asked") return { kind: "problem" as const, text: notAsked };
+  if (code === "no-key") return { kind: "problem" as const, text: noKey };
+  return Object.hasOwn(done, code) ? { kind: "done" as const, text: done[code as keyof typeof done] } : undefined;
+}
+
+function parsed<T>(parse: Parser<T>, text: string): T | undefined {
+  try {
+    return parse(text, "");
+  } catch (error) {
+    if (error instanceof Malformed) return undefined;
+    throw error;
+  }
+}
+
+/** A playtime as people type it: `7200`, `2.5 h`, `2,5 ч`; null for nothing, which is unknown. */
+export const timeText: Parser<number | null> = (value, place) => {
+  const text = String(value ?? "").replace(/\s/g, "");
+  if (text === "") return null;
+  const [, figure = "", unit = ""] =
+    /^([0-9]{1,15}(?:[.,][0-9]{1,9})?)(h|hours?|ч|час(?:а|ов)?)?\.?$/i.exec(text) ?? [];
+  const seconds = unit === "" ? Number(figure) : Math.round(Number(figure.replace(",", ".")) * 3_600);
+  if (figure === "" || !Number.isInteger(seconds) || seconds > largestInteger)
+    throw new Malformed(place, "whole seconds, or hours such as 2.5 h");
+  return seconds;
+};

@@ -1,0 +1,77 @@
+import { type Html, html } from "../html.ts";
+import { type Language, languages, type Texts, texts } from "./texts.ts";
+
+/** Who looks at a page: the language, and the moment from which "5 minutes ago" counts. */
+export type Reader = { language: Language; texts: Texts; now: Date };
+
+/** The one that was chosen, else the first of the browser's that we speak, else the config's. */
+export function languageOf(chosen: string | undefined, acceptLanguage: string | undefined, fallback: string): Language {
+  const wanted = (acceptLanguage ?? "")
+    .slice(0, 1_000)
+    .split(",")
+    .map((part) => {
+      const [name = "", quality = ""] = part.split(";");
+      return { name: name.trim(), weight: Number(/^\s*q=([0-9.]+)\s*$/.exec(quality)?.[1] ?? 1) };
+    });
+  const names = wanted
+    .filter(({ weight }) => weight > 0)
+    .sort((a, b) => b.weight - a.weight)
+    .map(({ name }) => name);
+  for (const name of [chosen ?? "", ...names, fallback]) {
+    const found = languages.find((language) => name.toLowerCase().split(/[-_]/)[0] === language);
+    if (found) return found;
+  }
+  return "en";
+}
+
+export function readerOf(language: Language, now: Date): Reader {
+  return { language, texts: texts[language], now };
+}
+
+export function number({ language }: Reader, value: number, digits = 0): string {
+  const key = `${language} ${digits}`;
+  const format = formats.get(key) ?? new Intl.NumberFormat(language, { maximumFractionDigits: digits });
+  formats.set(key, format);
+  return format.format(value);
+}
+
+/** To make one takes longer than to write a hundred numbers with it. */
+const formats = new Map<string, Intl.NumberFormat>();
+
+/** A playtime, as people speak of it; its exact seconds on demand. */
+export function hours(reader: Reader, seconds: number | null): Html {
+  if (seconds === null) return html`<span class="quiet">${reader.texts.common.unknown}</span>`;
+  const digits = seconds < 360_000 ? 1 : 0;
+  return html`<span title="${number(reader, seconds)} s">${number(reader, seconds / 3_600, digits)} ${reader.texts.common.hours}</span>`;
+}
+
+/** A moment of the past in words, exact on demand. `at` is ISO 8601 text. */
+export function ago(reader: Reader, at: string | null): Html {
+  const { common } = reader.texts;
+  if (at === null) return html`<span class="quiet">${common.never}</span>`;
+  const seconds = Math.max(0, Math.round((reader.now.getTime() - Date.parse(at)) / 1_000));
+  const [count, unit] =
+    seconds < 60
+      ? [seconds, common.s]
+      : seconds < 3_600
+        ? [seconds / 60, common.min]
+        : seconds < 172_800
+          ? [seconds / 3_600, common.hours]
+          : [seconds / 86_400, common.d];
+  const words = `${number(reader, Math.floor(count))} ${unit}`;
+  return html`<time datetime="${at}" title="${utc(at)}">${common.ago(words)}</time>`;
+}
+
+/** A moment, to the second and in UTC; a script shows it in the browser's own zone. */
+export function moment(reader: Reader, at: string | null): Html {
+  if (at === null) return html`<span class="quiet">${reader.texts.common.never}</span>`;
+  return html`<time datetime="${at}" class="moment">${utc(at)}</time>`;
+}
+
+const utc = (at: string) => `${at.slice(0, 10)} ${at.slice(11, 19)} UTC`;
+
+export function bytes(reader: Reader, value: number): string {
+  const units = ["B", "KB", "MB", "GB", "TB"];
+  const power = Math.min(units.length - 1, Math.floor(Math.log2(Math.max(1, value)) / 10));
+  return `${number(reader, value / 1_024 ** power, power > 2 ? 1 : 0)} ${units[power]}`;
+}

@@ -1,0 +1,102 @@
+import { html } from "../html.ts";
+import type { Call } from "../http/call.ts";
+import type { Log } from "../log.ts";
+import { program } from "../program.ts";
+import { createGuesses } from "./guesses.ts";
+import { formOf, type PageHandler, page, type Request, seeOther } from "./page.ts";
+import { isPassword } from "./password.ts";
+import { mostDays, type signInsIn } from "./sign-in.ts";
+
+export const sessionCookie = "session";
+
+export type SignInDeps = {
+  signIns: ReturnType<typeof signInsIn>;
+  now: () => Date;
+  log: Log;
+};
+
+/** Signing in and out: the only pages for who is not signed in. */
+export function signInRoutes({ signIns, now, log }: SignInDeps): Record<string, PageHandler> {
+  const guesses = createGuesses(now);
+
+  async function form(request: Request, problem?: { text: string; status: number; retryAfter?: number }) {
+    const { reader, query, origin } = request;
+    const words = reader.texts.signIn;
+    if ((await signIns.passwordHash()) === undefined)
+      return page(reader, {
+        title: words.shutTitle,
+        body: html`<div class="narrow"><h1>${words.shutTitle}</h1><p>${words.shut}</p><pre>${program} admin password</pre></div>`,
+      });
+    const answer = page(reader, {
+      title: words.title,
+      status: problem?.status ?? 200,
+      notice: problem && { kind: "problem", text: problem.text },
+      body: html`<div class="narrow card"><h1>${words.title}</h1>
+<form method="post" action="/admin/sign-in/?${new URLSearchParams({ next: nextOf(query) }).toString()}">
+<label for="password">${words.password}</label>
+<input name="username" value="operator" autocomplete="username" hidden>
+<input id="password" name="password" type="password" autocomplete="current-password" maxlength="1000" required autofocus>
+<button class="main">${words.submit}</button>
+</form>
+${origin.startsWith("http:") && !isLoopback(origin) && html`<p class="hint warning">${words.plain}</p>`}</div>`,
+    });
+    if (problem?.retryAfter === undefined) return answer;
+    return { ...answer, headers: { ...answer.headers, "retry-after": String(problem.retryAfter) } };
+  }
+
+  return {
+    "GET /admin/sign-in/": (request) => form(request),
+    "POST /admin/sign-in/": async (request) => {
+      const { reader, query, origin, address } = request;
+      const words = reader.texts.signIn;
+      const password = (await formOf(request)).get("password") ?? "";
+      const hash = await signIns.passwordHash();
+      if (hash === undefined) return form(request);
+      const found = await guesses.check(address, () => isPassword(password.slice(0, 1_000), hash));
+      if (found === "wrong") {
+        log.warn("a wrong password for the panel", { address });
+        return form(request, { text: words.wrong, status: 403 });
+      }
+      if (found !== "right") {
+        const { waitSeconds } = found;
+        return form(request, { text: words.wait(waitSeconds), status: 429, retryAfter: waitSeconds });
+      }
+      const token = await signIns.begin(hash);
+      if (token === undefined) return form(request, { text: words.changed, status: 403 });
+      log.info("somebody signed in to the panel", { address });
+      return seeOther(nextOf(query), {
+        "set-cookie": cookie(sessionCookie, token, origin.startsWith("https:"), `; Max-Age=${mostDays * 86_400}`),
+      });
+    },
+    "POST /admin/sign-out/": async ({ call, origin }) => {
+      const token = cookieIn(call, sessionCookie);
+      if (token !== undefined) await signIns.end(token);
+      const gone = cookie(sessionCookie, "", origin.startsWith("https:"), "; Max-Age=0");
+      return seeOther("/admin/sign-in/", { "set-cookie": gone });
+    },
+  };
+}
+
+/** Who signs in there reads a password that nobody else can. */
+function isLoopback(origin: string): boolean {
+  return URL.canParse(origin) && ["localhost", "127.0.0.1", "[::1]"].includes(new URL(origin).hostname);
+}
+
+/** Only our own pages: a link must not lead elsewhere behind the sign-in. */
+function nextOf(query: URLSearchParams): string {
+  const next = query.get("next") ?? "";
+  return /^\/admin\/[\x21-\x7e]*$/.test(next) ? next : "/admin/";
+}
+
+export function cookieIn(call: Call, name: string): string | undefined {
+  const parts = (call.headers.cookie ?? "").split(";").map((part) => part.trim());
+  return parts.find((part) => part.startsWith(`${name}=`))?.slice(name.length + 1);
+}
+
+function cookie(name: string, value: string, isHttps: boolean, more = ""): string {
+  return `${name}=${value}; Path=/admin/; HttpOnly; SameSite=Strict${isHttps ? "; Secure" : ""}${more}`;
+}
+
+export function languageCookie(language: string, isHttps: boolean): string {
+  return cookie("language", language, isHttps, `; Max-Age=${365 * 86_400}`);
+}

@@ -1,0 +1,97 @@
+import { activityIn } from "../activity.ts";
+import { texts } from "../admin/texts.ts";
+import { connectionsIn } from "../connections.ts";
+import { histogramHours, hoursOf, isEmbedded, statisticsIn, type Warning, warningsOf } from "../statistics.ts";
+import { type Command, type Context, table } from "./command.ts";
+
+export const statsCommands: Record<string, Command> = {
+  stats: {
+    args: "",
+    summary: "how the service stands, as the panel's overview shows it",
+    printsData: true,
+    run: stats,
+  },
+};
+
+const newestPlayers = 5;
+
+async function stats({ open, config, options, print }: Context): Promise<void> {
+  const database = await open();
+  const now = new Date();
+  const statistics = statisticsIn(database);
+  const activity = activityIn(database);
+  const totals = await statistics.totals();
+  const newest = await statistics.newest(newestPlayers);
+  const counts = await activity.hourly();
+  const summaries = await activity.summaries();
+  const connections = await connectionsIn(database).list();
+  const steamCallsToday = await activity.steamCallsToday();
+  const warnings = warningsOf({ config, connections, summaries, steam: undefined, now });
+  const ofDay = connections.map(({ kind, path, enabled }) => {
+    const summary = summaries.find((one) => one.kind === kind && one.path === path);
+    const {
+      accepted = 0,
+      ignored = 0,
+      refused = 0,
+      acceptedAt = null,
+      refusedAt = null,
+      refusedCode = null,
+    } = summary ?? {};
+    return { kind, path, enabled, accepted, ignored, refused, acceptedAt, refusedAt, refusedCode };
+  });
+  if (options["json"]) {
+    const hours = { deliveries: hoursOf("battlemetrics", counts, now), queries: hoursOf("script", counts, now) };
+    const said = warnings.map((warning) => warningLine(warning));
+    return print(
+      JSON.stringify(
+        { ...totals, histogramHours, steamCallsToday, connections: ofDay, hours, newest, warnings: said },
+        null,
+        2,
+      ),
+    );
+  }
+  for (const warning of warnings) print(`! ${warningLine(warning)}`);
+  if (warnings.length > 0) print("");
+  print(`players   ${totals.isEstimate ? "about " : ""}${totals.players.toLocaleString("en")}`);
+  print(
+    `database  ${(totals.databaseBytes / 2 ** 20).toFixed(0)} MB, PostgreSQL ${totals.postgresVersion}, ${isEmbedded(config) ? "embedded" : "a server"}`,
+  );
+  print(
+    `steam     ${steamCallsToday.toLocaleString("en")} calls today of ${config.STEAM.CALLS_PER_DAY.toLocaleString("en")}`,
+  );
+  print("");
+  print(
+    table(
+      ["CONNECTION", "STATE", "ACCEPTED 24 H", "IGNORED", "REFUSED", "LAST ACCEPTED", "LAST REFUSED"],
+      ofDay.map((one) => [
+        `${one.kind} ${one.path}`,
+        one.enabled ? "on" : "off",
+        String(one.accepted),
+        String(one.ignored),
+        String(one.refused),
+        one.acceptedAt ?? "never",
+        one.refusedAt === null ? "never" : `${one.refusedAt} ${one.refusedCode}`,
+      ]),
+    ),
+  );
+  print("");
+  print(
+    table(
+      ["HOURS", "STEAM", "BATTLEMETRICS"],
+      histogramHours.map((from, index) => [
+        histogramHours[index + 1] === undefined ? `${from}+` : `${from}-${histogramHours[index + 1]}`,
+        String(totals.steam[index] ?? 0),
+        String(totals.battlemetrics[index] ?? 0),
+      ]),
+    ),
+  );
+}
+
+function warningLine(warning: Warning): string {
+  const { warnings } = texts.en;
+  if ("connection" in warning) {
+    const { kind, path } = warning.connection;
+    return `${kind} ${path}: ${warnings[warning.code]}`;
+  }
+  return warnings[warning.code];
+}

@@ -1,0 +1,243 @@
+import assert from "node:assert/strict";
+import { execFile, spawnSync } from "node:child_process";
+import { after, before, beforeEach, describe, test } from "node:test";
+import { promisify } from "node:util";
+import { signInsIn } from "../../src/admin/sign-in.ts";
+import { createTestDatabase, type TestDatabase } from "../support/database.ts";
+import { type Browser, createBrowser, panelPassword, textOf, unescaped } from "../support/panel.ts";
+import { deliverySignature, hmac, post, startTestService, type TestService } from "../support/service.ts";
+
+const squad = 393_380;
+const player = "76561198012345678";
+
+let db: TestDatabase;
+let service: TestService;
+let browser: Browser;
+
+before(async () => {
+  db = await createTestDatabase();
+  service = await startTestService(db);
+  await signInsIn(db.database).setPassword(panelPassword);
+  browser = createBrowser(service);
+  await browser.signIn();
+});
+after(async () => {
+  await service.stop();
+  await db.drop();
+});
+beforeEach(async () => {
+  await db.sql`truncate connections, playtimes, accepted_requests, refused_requests, hourly_counts`;
+});
+
+const create = (kind: string, form: Record<string, string>) =>
+  browser.postAndFollow(`/admin/connections/new/${kind}/`, { game: "", secret: "", ...form });
+const act = (path: string, action: string, form: Record<string, string> = {}) =>
+  browser.postAndFollow(`/admin/connections/${path}/`, { action, ...form });
+const stored = async (path: string) => {
+  const [row] = await db.sql`select * from connections where path = ${path}`;
+  return row ?? assert.fail();
+};
+const valuesOf = (html: string) =>
+  [...html.matchAll(/<code data-copyable>([^<]*)<\/code>/g)].map(([, text]) => textOf(text ?? ""));
+
+const deliver = (path: string, secret: string) => {
+  const body = JSON.stringify({ steam_id: player, playtime: "7200", game_id: squad });
+  return post(`${service.url}/set-playtime/bm/${path}/`, body, { "x-signature": deliverySignature(secret, body) });
+};
+const ask = (path: string, secret: string) => {
+  const body = JSON.stringify({ steam_ids: [player], game_id: squad });
+  return post(`${service.url}/get-playtime/${path}/`, body, { "x-signature": hmac(secret, body) });
+};
+
+describe("a new connection", () => {
+  test("for BattleMetrics takes the secret that is shown there, and its page has all to paste", async () => {
+    const secret = "secret-of-battlemetrics-0123";
+    const page = await create("battlemetrics", { path: " My Server ", game: "393380", secret });
+    assert.match(textOf(page.html), /The connection is made/);
+    assert.deepEqual(valuesOf(page.html), [
+      `${service.url}/set-playtime/bm/my-server/`,
+      secret,
+      "application/json",
+      `{"steam_id": "{{player.steamID}}", "playtime": "{{player.game.timePlayed}}", "game_id": 393380}`,
+    ]);
+    // At once, not with the next reading.
+    assert.equal((await deliver("my-server", secret)).status, 200);
+  });
+
+  test("gets a strong secret from us with the other button, and a script's when none is typed", async () => {
+    await create("battlemetrics", { path: "bm", make: "yes", secret: "ignored" });
+    await create("script", { path: "plugin" });
+    for (const path of ["bm", "plugin"]) assert.match((await stored(path))["secret"], /^[0-9a-f]{64}$/);
+    assert.equal((await stored("plugin"))["fixed_game_id"], null);
+  });
+
+  test("without a secret, with a path or game that cannot be, or one that is there, is refused in words, and what was typed stays", async () => {
+    await create("script", { path: "taken", secret: "a secret of sixteen" });
+    const refused = async (kind: string, form: Record<string, string>, words: RegExp) => {
+      const answer = await browser.post(`/admin/connections/new/${kind}/`, { game: "", secret: "s", ...form });
+      assert.equal(answer.status, 400);
+      assert.match(textOf(answer.html), words);
+      return answer.html;
+    };
+    await refused("battlemetrics", { path: "new", secret: "" }, /Paste the secret/);
+    await refused("script", { path: "Taken" }, /There is such a connection already/);
+    await refused("script", { path: "new", game: "Squad" }, /A whole number, or nothing/);
+    await refused("script", { path: "new", game: "-1" }, /A whole number, or nothing/);
+    const html = await refused("script", { path: "a/b", game: "5" }, /1 to 255 characters, without \//);
+    assert.match(html, /value="a\/b"/);
+    assert.match(html, /name="game" value="5"/);
+    assert.match(html, /id="path"[^>]*aria-describedby="path-hint path-problem" aria-invalid="true"/);
+    assert.equal((await db.sql`select from connections`).length, 1);
+  });
+
+  test("with a short secret is made, and the page says that it could be guessed", async () => {
+    assert.match(textOf((await create("script", { path: "short", secret: "abc" })).html), /short and could be guessed/);
+  });
+});
+
+describe("the examples for scripts run as they stand", () => {
+  const programs = {
+    javascript: { command: process.execPath, args: ["--input-type=module", "-e"], answer: `${player} null 7200` },
+    python: { command: "python3", args: ["-c"], answer: `${player} None 7200` },
+    curl: { command: "sh", args: ["-c"], answer: /"bm_playtime":7200/, needs: ["curl", "openssl"] },
+  };
+  for (const [place, [name, { command, args, answer, ...rest }]] of Object.entries(programs).entries()) {
+    const missing = ("needs" in rest ? rest.needs : [command]).find((one) => spawnSync(one, ["--help"]).error);
+    test(name, { skip: missing && `there is no ${missing} here` }, async () => {
+      const path = "it's-мой";
+      await create("script", { path, game: String(squad), secret: `se"cr'et\\ $HOME` });
+      await db.sql`insert into playtimes (steam_id, game_id, bm_seconds) values (${player}, ${squad}, 7200)`;
+      const { html } = await browser.get(`/admin/connections/script/${encodeURIComponent(path)}/?secret=shown`);
+      const text = [...html.matchAll(/<pre data-copyable>([^<]*)<\/pre>/g)][place]?.[1] ?? "";
+      const { stdout } = await promisify(execFile)(command, [...args, unescaped(text)]);
+      if (typeof answer === "string") assert.equal(stdout.trim(), answer);
+      else assert.match(stdout, answer);
+    });
+  }
+});
+
+test("its secret is shown on demand, and not in lists", async () => {
+  await create("script", { path: "plugin", secret: "planted-secret-0123456789" });
+  const holds = async (path: string) => (await browser.get(path)).html.includes("planted-secret-0123456789");
+  assert.equal(await holds("/admin/connections/script/plugin/"), false);
+  assert.equal(await holds("/admin/connections/"), false);
+  assert.equal(await holds("/admin/"), false);
+  assert.equal(await holds("/admin/connections/script/plugin/?secret=shown"), true);
+});
+
+test("it is switched off and on with one click, from the list and from its page", async () => {
+  await create("script", { path: "plugin", secret: "a secret of sixteen" });
+  const list = await act("script/plugin", "disable", { from: "list" });
+  assert.match(textOf(list.html), /plugin Script off Switch on/);
+  assert.equal((await ask("plugin", "a secret of sixteen")).status, 403);
+  assert.match(textOf((await act("script/plugin", "enable")).html), /Switched on/);
+  assert.equal((await ask("plugin", "a secret of sixteen")).status, 200);
+});
+
+describe("another secret", () => {
+  const [first, second] = ["the first secret 0123", "the second secret 0123"];
+
+  test("leaves the old one accepted for the chosen time, which is shown, and can be ended", async () => {
+    await create("battlemetrics", { path: "bm", secret: first });
+    const page = await act("battlemetrics/bm", "rotate", { secret: second, keep: "24" });
+    assert.match(textOf(page.html), /The new secret is set.*The old secret is accepted until/);
+    const { old_secret_until: until } = await stored("bm");
+    const hours = (Date.parse(until) - Date.now()) / 3_600_000;
+    assert.ok(hours > 23.9 && hours < 24.1);
+    assert.deepEqual([(await deliver("bm", first)).status, (await deliver("bm", second)).status], [200, 200]);
+    assert.equal((await deliver("bm", "neither of them 0123")).status, 401);
+
+    assert.match(textOf((await act("battlemetrics/bm", "drop-old-secret")).html), /no longer accepted/);
+    assert.deepEqual([(await deliver("bm", first)).status, (await deliver("bm", second)).status], [401, 200]);
+  });
+
+  test("ends the old one when its time is over, without anybody's doing, and then it is forgotten", async () => {
+    await create("script", { path: "plugin", secret: first });
+    await act("script/plugin", "rotate", { secret: second, keep: "1" });
+    assert.equal((await ask("plugin", first)).status, 200);
+    await db.sql`update connections set old_secret_until = now() - interval '1 second'`;
+    // The service reads it anew after this.
+    await act("script/plugin", "enable");
+    assert.deepEqual([(await ask("plugin", first)).status, (await ask("plugin", second)).status], [401, 200]);
+  });
+
+  test("takes the place of the old one at once when that is chosen; and is made when none is typed", async () => {
+    await create("script", { path: "plugin", secret: first });
+    await act("script/plugin", "rotate", { secret: second, keep: "0" });
+    assert.deepEqual([(await ask("plugin", first)).status, (await ask("plugin", second)).status], [401, 200]);
+    await act("script/plugin", "rotate", { secret: "", keep: "0" });
+    assert.match((await stored("plugin"))["secret"], /^[0-9a-f]{64}$/);
+    const wrong = await browser.post("/admin/connections/script/plugin/", {
+      action: "rotate",
+      secret: "x",
+      keep: "9999",
+    });
+    assert.equal(wrong.status, 400);
+  });
+});
+
+test("its path and game can be changed, its log goes along, and another's path is refused", async () => {
+  await create("script", { path: "before", secret: "a secret of sixteen" });
+  await create("script", { path: "other" });
+  await ask("before", "a secret of sixteen");
+  await act("script/before", "enable");
+  const page = await act("script/before", "change", { path: "After", game: "5" });
+  assert.match(page.html, /<h1><bdi>after<\/bdi><\/h1>/);
+  assert.match(textOf(page.html), new RegExp(`accepted ${player}`));
+  assert.equal((await ask("before", "a secret of sixteen")).status, 404);
+  assert.equal((await stored("after"))["fixed_game_id"], 5);
+  const taken = await browser.post("/admin/connections/script/after/", { action: "change", path: "other", game: "" });
+  assert.deepEqual([taken.status, /There is such a connection already/.test(taken.html)], [400, true]);
+});
+
+test("it is deleted with its log after a question", async () => {
+  await create("script", { path: "plugin", secret: "a secret of sixteen" });
+  await ask("plugin", "a secret of sixteen");
+  const page = await browser.get("/admin/connections/script/plugin/");
+  assert.match(textOf(page.html), new RegExp(`accepted ${player}`));
+  const question = await browser.get("/admin/connections/script/delete/plugin/");
+  assert.match(textOf(question.html), /Delete this connection for good/);
+  assert.equal((await db.sql`select from connections`).length, 1);
+  const list = await act("script/plugin", "delete");
+  assert.match(textOf(list.html), /The connection was deleted/);
+  assert.equal((await ask("plugin", "a secret of sixteen")).status, 404);
+  assert.equal((await db.sql`select from accepted_requests`).length, 0);
+});
+
+describe("Try it", () => {
+  test("sends a signed sample to ourselves, shows the answer, and stores nothing", async () => {
+    await create("battlemetrics", { path: "bm", make: "yes" });
+    await create("script", { path: "plugin" });
+    for (const path of ["battlemetrics/bm", "script/plugin"]) {
+      const page = await browser.post(`/admin/connections/${path}/`, { action: "try" });
+      assert.equal(page.status, 200);
+      assert.match(textOf(page.html), /The service takes what this connection signs.*Answer 200/);
+    }
+    assert.equal((await db.sql`select from playtimes`).length, 0);
+  });
+
+  test("goes to our own port whatever the request says of the host", async () => {
+    await create("script", { path: "plugin" });
+    const asked = createBrowser(service, { host: "127.0.0.1:1" });
+    asked.cookies.set("session", browser.cookies.get("session") ?? "");
+    const page = await asked.post(
+      "/admin/connections/script/plugin/",
+      { action: "try" },
+      { origin: "http://127.0.0.1:1" },
+    );
+    assert.match(textOf(page.html), /Answer 200|came from another site/);
+  });
+
+  test("shows why a connection is not let in", async () => {
+    await create("script", { path: "plugin" });
+    await act("script/plugin", "disable");
+    const page = await browser.post("/admin/connections/script/plugin/", { action: "try" });
+    assert.match(textOf(page.html), /The service refused it.*403.*disabled-connection/);
+  });
+});
+
+test("an action that is none is refused", async () => {
+  await create("script", { path: "plugin" });
+  for (const action of ["", "nonsense", "__proto__", "constructor", "toString"])
+    assert.equal((await browser.post("/admin/connections/script/plugin/", { action })).status, 400);
+});
