@@ -1,4 +1,5 @@
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
+import { appendFileSync } from "node:fs";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,6 +8,9 @@ import { startEmbedded } from "../src/database/embedded.ts";
 import { migrate } from "../src/database/migrate.ts";
 import { createLog } from "../src/log.ts";
 import { addressOfDatabase, onServer, templateName } from "./support/database.ts";
+import { panelPassword } from "./support/panel.ts";
+import { findSecrets } from "./support/said.ts";
+import { secrets } from "./support/service.ts";
 
 /**
  * Runs the tests against one throw-away Postgres, or against the server that TEST_DATABASE_URL names (its user must be
@@ -22,11 +26,26 @@ async function run(): Promise<number> {
   try {
     await prepareTemplate();
     const given = process.argv.slice(2);
-    return await runFiles(given.length > 0 ? given : await testFiles());
+    const said = await mkdtemp(join(folder, "said-"));
+    process.env["TEST_SAID_DIR"] = said;
+    const code = await runFiles(given.length > 0 ? given : await testFiles());
+    const leaks = findLeaks(said);
+    if (leaks.length > 0) process.stderr.write(`Secrets were said in a log or an answer:\n${leaks.join("\n")}\n`);
+    return leaks.length > 0 ? 1 : code;
   } finally {
     await server?.stop();
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** After all tests no log and no answer may hold a secret; one that is planted must be found, or the search is blind. */
+function findLeaks(folder: string): string[] {
+  const forbidden = [...Object.values(secrets), panelPassword, "planted"];
+  const leaks = findSecrets(folder, forbidden);
+  appendFileSync(join(folder, "planted.txt"), `secret=${secrets.script.toUpperCase()}\n`);
+  if (findSecrets(folder, forbidden).length !== leaks.length + 1)
+    leaks.push("the search found no secret that was planted");
+  return leaks;
 }
 
 /** A cluster that is thrown away need not survive a crash. */
@@ -53,6 +72,8 @@ async function testFiles(): Promise<string[]> {
 function runFiles(files: string[]): Promise<number> {
   // Faults are measured, and want the machine for themselves; some take a while.
   const areFaults = files.some((file) => file.includes("faults/"));
+  // And they are done to what ships: the compiled service.
+  if (areFaults) execFileSync("npm", ["run", "--silent", "build"], { stdio: "inherit" });
   const args = [
     "--import",
     "tsx",
@@ -62,7 +83,8 @@ function runFiles(files: string[]): Promise<number> {
     "--test-timeout=900000",
     ...files,
   ];
-  const child = spawn(process.execPath, args, { stdio: "inherit" });
+  const env = { ...process.env, ...(areFaults ? { TEST_COMPILED: "yes" } : {}) };
+  const child = spawn(process.execPath, args, { stdio: "inherit", env });
   return new Promise((resolve) => child.on("exit", (code) => resolve(code ?? 1)));
 }
 

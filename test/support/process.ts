@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { noteSaid } from "./said.ts";
 import type { LogLine } from "./service.ts";
 
 /** The service as an operator runs it: a process of its own, on a free port of the loopback. */
@@ -22,16 +24,16 @@ export type ServiceProcess = {
 type ProcessOptions = {
   /** Settings as environment variables; where the database is must be among them. */
   env: Record<string, string>;
-  /** How Node runs it; by default from source, as `npm start` does. */
+  /** How Node runs it; by default from source, as `npm start` does, but in the fault tests compiled. */
   command?: string[];
   readyMs?: number;
 };
 
 const repository = fileURLToPath(new URL("../..", import.meta.url));
-const fromSource = ["--import", "tsx", "src/main.ts"];
+const usualCommand = process.env["TEST_COMPILED"] ? ["dist/main.js"] : ["--import", "tsx", "src/main.ts"];
 
 /** Starts it and waits until it is ready; throws what it wrote when it ends before. */
-export async function startProcess({ env, command = fromSource, readyMs = 60_000 }: ProcessOptions) {
+export async function startProcess({ env, command = usualCommand, readyMs = 60_000 }: ProcessOptions) {
   const child = spawn(process.execPath, command, {
     cwd: repository,
     env: {
@@ -49,6 +51,7 @@ export async function startProcess({ env, command = fromSource, readyMs = 60_000
   process.once("exit", killIt);
   const ended = once(child, "exit").then(([code, signal]) => {
     process.removeListener("exit", killIt);
+    noteSaid(written);
     return (code ?? signal) as number | string | null;
   });
 
@@ -78,17 +81,15 @@ export async function startProcess({ env, command = fromSource, readyMs = 60_000
   return started;
 
   async function waitForLine(): Promise<LogLine> {
-    const tooLate = performance.now() + readyMs;
-    for (;;) {
-      const found = lines().find(({ message }) => message === "ready");
+    const find = () => lines().find(({ message }) => message === "ready");
+    for (const tooLate = performance.now() + readyMs; ; ) {
+      const hasEnded = await Promise.race([ended.then(() => true), sleep(10, false)]);
+      const found = find();
       if (found) return found;
-      const event = await Promise.race([once(child.stdout, "data"), ended.then(() => "ended" as const)]);
-      if (event === "ended" && !lines().some(({ message }) => message === "ready"))
-        throw new Error(`The service ended before it was ready: ${written}`);
-      if (performance.now() > tooLate) {
-        killIt();
-        throw new Error(`The service was not ready within ${readyMs} ms: ${written}`);
-      }
+      if (hasEnded) throw new Error(`The service ended before it was ready: ${written}`);
+      if (performance.now() < tooLate) continue;
+      killIt();
+      throw new Error(`The service was not ready within ${readyMs} ms: ${written}`);
     }
   }
 }
