@@ -1,7 +1,7 @@
 import { coalesce } from "./coalesce.ts";
-import type { Database, Sql } from "./database/connect.ts";
+import { type Database, isoTime, type Sql } from "./database/connect.ts";
 import { Refusal } from "./http/refusal.ts";
-import type { SteamId } from "./parse.ts";
+import { oneOf, type SteamId } from "./parse.ts";
 
 export const steamStatuses = ["ok", "private", "hidden", "not-owned", "unavailable", "unchecked"] as const;
 /** Why a Steam time is what it is; `unavailable`: Steam could not be asked, `unchecked`: it never was. */
@@ -139,23 +139,24 @@ export function playtimesIn(database: Pick<Database, "run">, onBatch: OnBatch = 
 
   // The limit inside makes each pair a look-up in the primary key, however many they are: a join of many pairs may be
   // planned as a scan of the whole table.
+  // A row comes as one text, since each column costs in the driver and in garbage: a query of 100 players takes 550 µs
+  // of this process instead of 1,100, for 100 µs more of the database.
   async function find(questions: Asked[], sinceMs: number) {
     onBatch("queries", questions.length);
     const pairs = questions.flatMap(({ steamIds, gameId }) => steamIds.map((steamId) => ({ steamId, gameId })));
     const rows = await database.run(
-      (sql) => sql<(Times & { place: number })[]>`
-        select place::int, found.*
+      (sql) => sql<{ text: string }[]>`
+        select concat(place, ',', steam_seconds, ',', steam_status, ',', steam_checked_at, ',', bm_seconds, ',', created_at, ',', updated_at) as text
         from unnest(${list(pairs, (pair) => pair.steamId)}::bigint[], ${list(pairs, (pair) => pair.gameId)}::int[])
           with ordinality as asked (steam_id, game_id, place)
-        cross join lateral (
-          select steam_seconds as "steamSeconds", steam_status as "steamStatus", steam_checked_at as "steamCheckedAt",
-            bm_seconds as "bmSeconds", created_at as "createdAt", updated_at as "updatedAt"
-          from playtimes where steam_id = asked.steam_id and game_id = asked.game_id limit 1
-        ) as found`,
+        cross join lateral (select * from playtimes where steam_id = asked.steam_id and game_id = asked.game_id limit 1) as found`,
       sinceMs,
     );
     const found: (Times | undefined)[] = pairs.map(() => undefined);
-    for (const row of rows) found[row.place - 1] = row;
+    for (const { text } of rows) {
+      const [place, ...values] = text.split(",");
+      found[Number(place) - 1] = timesOf(values);
+    }
     const answers = questions.map(({ steamIds }) => found.splice(0, steamIds.length));
     return (index: number) => answers[index] ?? [];
   }
@@ -168,6 +169,20 @@ export const playtimeColumns = (sql: Sql) => sql`
   steam_id::text as "steamId", game_id as "gameId", steam_seconds as "steamSeconds", steam_status as "steamStatus",
   steam_checked_at as "steamCheckedAt", bm_seconds as "bmSeconds", bm_signed_at as "bmSignedAt",
   created_at as "createdAt", updated_at as "updatedAt"`;
+
+/** From what `find` selects, in its order; what is null came as an empty text. */
+function timesOf([steamSeconds, status, steamCheckedAt, bmSeconds, createdAt = "", updatedAt = ""]: string[]): Times {
+  return {
+    steamSeconds: steamSeconds ? Number(steamSeconds) : null,
+    steamStatus: steamStatus(status, "steam_status"),
+    steamCheckedAt: steamCheckedAt ? isoTime(steamCheckedAt) : null,
+    bmSeconds: bmSeconds ? Number(bmSeconds) : null,
+    createdAt: isoTime(createdAt),
+    updatedAt: isoTime(updatedAt),
+  };
+}
+
+const steamStatus = oneOf(steamStatuses);
 
 type Key = { steamId: SteamId; gameId: number };
 
