@@ -149,6 +149,32 @@ test("BattleMetrics and Steam leave each other's columns alone", async () => {
   assert.deepEqual([row.bmSeconds, row.steamSeconds, row.steamStatus], [200, 3600, "ok"]);
 });
 
+test("a question is answered with every value as it is stored, times to the millisecond", async () => {
+  await db.sql`
+    insert into playtimes (steam_id, game_id, steam_seconds, steam_status, steam_checked_at, bm_seconds, created_at, updated_at)
+    values (${player(1)}, ${squad}, null, 'private', '2026-01-02 03:04:05+00', 0, '2026-01-02 03:04:05.6+00', '2026-01-02 03:04:05.678901+00'),
+      (${player(2)}, ${squad}, 0, 'ok', '2026-01-02 03:04:05+00', null, '2026-01-02 03:04:05.67+00', '2026-01-02 03:04:05.678+00')`;
+  assert.deepEqual(await playtimes.find({ steamIds: [player(2), player(3), player(1)], gameId: squad }), [
+    {
+      steamSeconds: 0,
+      steamStatus: "ok",
+      steamCheckedAt: null,
+      bmSeconds: null,
+      createdAt: "2026-01-02T03:04:05.670Z",
+      updatedAt: "2026-01-02T03:04:05.678Z",
+    },
+    undefined,
+    {
+      steamSeconds: null,
+      steamStatus: "private",
+      steamCheckedAt: "2026-01-02T03:04:05.000Z",
+      bmSeconds: 0,
+      createdAt: "2026-01-02T03:04:05.600Z",
+      updatedAt: "2026-01-02T03:04:05.678Z",
+    },
+  ]);
+});
+
 test("questions asked at once get each their own players", async () => {
   await Promise.all([told(1, 1, 1), told(2, 1, 2), told(3, 1, 3)]);
   const ask = (...numbers: number[]) => playtimes.find({ steamIds: numbers.map(player), gameId: squad });
