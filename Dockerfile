@@ -20,9 +20,10 @@ FROM node:24-slim
 LABEL org.opencontainers.image.title="Playtime-Service" \
       org.opencontainers.image.description="Keeps players' time from BattleMetrics webhooks and Steam, and answers signed queries of game scripts" \
       org.opencontainers.image.licenses="MIT"
-# The heap flags keep a small machine's memory free: 69 MB instead of 106 MB after load.
+# The heap flags keep a small machine's memory free: 96 MB after 200,000 requests instead of 125 (8 for new objects: 102;
+# 2: 91, but three times the garbage collection in queries of 100 players).
 ENV NODE_ENV=production \
-    NODE_OPTIONS="--max-old-space-size=64 --max-semi-space-size=2" \
+    NODE_OPTIONS="--max-old-space-size=64 --max-semi-space-size=4" \
     PLAYTIME_SERVER_HOST=0.0.0.0 \
     PLAYTIME_SERVER_PORT=8000
 WORKDIR /app

@@ -8,7 +8,7 @@ import { type Bench, serviceTarget, stop, type Target } from "./targets.ts";
 
 const variants = {
   memory: [],
-  "memory, small heap": ["--max-old-space-size=64", "--max-semi-space-size=2"],
+  "memory, small heap": ["--max-old-space-size=64", "--max-semi-space-size=4"],
 };
 
 /** Resident memory at rest, after a million mixed requests, and after a second million: the load may not make it grow. */
