@@ -88,8 +88,10 @@ function announce({ port, database }: Service, config: Config, log: Log): void {
   const { SERVER, STEAM } = config;
   const isOpen = ["", "0.0.0.0", "::"].includes(SERVER.HOST);
   const host = isOpen ? "localhost" : SERVER.HOST.includes(":") ? `[${SERVER.HOST}]` : SERVER.HOST;
+  const url = `http://${host}:${port}`;
   const facts = {
-    listening: `http://${host}:${port}${isOpen ? ", on all addresses of this machine" : ""}`,
+    listening: `${url}${isOpen ? ", on all addresses of this machine" : ""}`,
+    panel: config.ADMIN.ENABLED ? `${url}/admin/` : "switched off",
     database: database.description,
     steam: STEAM.KEY ? `asked at ${new URL(STEAM.API_URL).host}` : "not asked, there is no key",
     config: config.file ?? "no file, every setting has its default",
