@@ -5,7 +5,9 @@ import type { Database } from "./database/connect.ts";
 import type { SteamId } from "./parse.ts";
 
 const freshMs = 60_000;
-const sampledRows = 50_000;
+/** A table of so many pages of 8 KB is looked at whole, about 200,000 players; of a larger one so many of them. */
+const wholePages = 2_500;
+const sampledPages = 600;
 
 /** Where a bar of the histogram begins; the last has no end. */
 export const histogramHours = [0, 10, 50, 100, 500, 1_000, 2_000, 5_000];
@@ -58,16 +60,17 @@ export function statisticsIn(database: Pick<Database, "run">, now: () => Date = 
 
 async function readTotals(database: Pick<Database, "run">): Promise<Totals> {
   const facts = await database.run(async (sql) => {
-    const [row] = await sql<{ estimate: number; databaseBytes: number; postgresVersion: string }[]>`
-      select reltuples::float8 as estimate, pg_database_size(current_database())::float8 as "databaseBytes",
+    const [row] = await sql<{ pages: number; rowsPerPage: number; databaseBytes: number; postgresVersion: string }[]>`
+      select pg_relation_size(oid) / current_setting('block_size')::float8 as pages,
+        case when relpages > 0 and reltuples > 0 then reltuples::float8 / relpages else 0 end as "rowsPerPage",
+        pg_database_size(current_database())::float8 as "databaseBytes",
         split_part(current_setting('server_version'), ' ', 1) as "postgresVersion"
       from pg_class where oid = 'playtimes'::regclass`;
     return row;
   });
-  // Never analysed, a table says -1, and is small.
-  const estimate = Math.max(0, facts?.estimate ?? 0);
-  const isEstimate = estimate > 4 * sampledRows;
-  const percent = isEstimate ? (100 * sampledRows) / estimate : 100;
+  const pages = facts?.pages ?? 0;
+  const isEstimate = pages > wholePages;
+  const percent = isEstimate ? (100 * sampledPages) / pages : 100;
   const bars = await database.run(
     (sql) => sql<{ of: "all" | "steam" | "battlemetrics"; bar: number; players: number }[]>`
       with seen as materialized (select steam_seconds, bm_seconds from playtimes tablesample system (${percent}))
@@ -80,7 +83,9 @@ async function readTotals(database: Pick<Database, "run">): Promise<Totals> {
       where bm_seconds is not null group by 2`,
   );
   const seen = bars.find((bar) => bar.of === "all")?.players ?? 0;
-  const scale = isEstimate && seen > 0 ? estimate / seen : 1;
+  // How many rows a page has, Postgres knows better than we by our part; but not yet after a restore.
+  const known = pages * (facts?.rowsPerPage ?? 0);
+  const scale = !isEstimate || seen === 0 ? 1 : known > 0 ? known / seen : 100 / percent;
   const histogram = (of: string) =>
     histogramHours.map((_, index) =>
       Math.round((bars.find((bar) => bar.of === of && bar.bar === index + 1)?.players ?? 0) * scale),

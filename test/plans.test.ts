@@ -113,8 +113,8 @@ async function pagesReadBy(sent: Statement[]): Promise<number> {
   return pages;
 }
 
-const idsFrom = (first: number, count: number) =>
-  Array.from({ length: count }, (_, index) => player(first + index * 7));
+const idsFrom = (first: number, count: number, apart = 7) =>
+  Array.from({ length: count }, (_, index) => player(first + index * apart));
 
 test("a query of one player, of 120, and many queries at once find their rows by the primary key", async () => {
   await assertByKey(await sentBy((database) => playtimesIn(database).find({ steamIds: idsFrom(5, 1), gameId: squad })));
@@ -228,7 +228,10 @@ test("deliveries stay heap-only updates", async () => {
   for (let round = 0; round < 20; round += 1) {
     const signedAt = new Date(Date.UTC(2030, 0, 1, 0, 0, round));
     await Promise.all(
-      idsFrom(1 + round, 500).map((steamId) => saveBattlemetrics({ steamId, gameId: squad, seconds: round, signedAt })),
+      // So far apart that one page has to take few of them at once, as with the players of game servers.
+      idsFrom(1 + round, 500, 97).map((steamId) =>
+        saveBattlemetrics({ steamId, gameId: squad, seconds: round, signedAt }),
+      ),
     );
   }
   // A connection reports its counts when it ends; that takes a moment.

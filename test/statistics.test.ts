@@ -42,15 +42,17 @@ test("of a large table only a part is looked at, and the figures are near the tr
   await db.sql`
     insert into playtimes (steam_id, game_id, steam_seconds, steam_status, bm_seconds)
     select 76561198000000000 + n, 1, (n % 4) * 200000, 'ok', null from generate_series(1, 250000) n`;
-  await db.sql`vacuum analyze playtimes`;
+  const near = (found: number, right: number, by: number) =>
+    assert.ok(Math.abs(found / right - 1) < by, `${found} of ${right}`);
+  // As after a restore, when Postgres has not counted yet.
+  const raw = await statisticsIn(db.database).totals();
+  assert.equal(raw.isEstimate, true);
+  near(raw.players, 250_000, 0.25);
+  await db.sql`analyze playtimes`;
   const totals = await statisticsIn(db.database).totals();
-  const near = (found: number, right: number) => assert.ok(Math.abs(found / right - 1) < 0.1, `${found} of ${right}`);
-  assert.equal(totals.isEstimate, true);
-  near(totals.players, 250_000);
-  near(totals.steam[0] ?? 0, 62_500);
-  near(totals.steam[3] ?? 0, 125_000);
-  const [plan] = await db.sql`explain (format json) select count(*) from playtimes tablesample system (20)`;
-  assert.match(JSON.stringify(plan), /Sample Scan/);
+  near(totals.players, 250_000, 0.02);
+  near(totals.steam[0] ?? 0, 62_500, 0.1);
+  near(totals.steam[3] ?? 0, 125_000, 0.1);
 });
 
 test("the last 24 hours have their counts, whether anything came or not", () => {
