@@ -8,7 +8,7 @@ const height = 120;
 /** How requests ended, hour by hour, stacked. */
 export function hoursChart(reader: Reader, hours: readonly Ended[]): Html {
   const { overview } = reader.texts;
-  const most = Math.max(1, ...hours.map(({ accepted, ignored, refused }) => accepted + ignored + refused));
+  const most = Math.max(0, ...hours.map(({ accepted, ignored, refused }) => accepted + ignored + refused));
   const sum = (of: keyof Ended) => hours.reduce((total, hour) => total + hour[of], 0);
   const step = width / hours.length;
   const bars = hours.map((hour, index) => {
@@ -25,14 +25,17 @@ export function hoursChart(reader: Reader, hours: readonly Ended[]): Html {
   return html`<figure class="chart">
 <svg viewBox="0 0 ${width} ${height + 1}" role="img" aria-label="${endedWords(reader, { accepted: sum("accepted"), ignored: sum("ignored"), refused: sum("refused") })}" preserveAspectRatio="none">
 <line x1="0" x2="${width}" y1="${height + 0.5}" y2="${height + 0.5}" class="axis"/>${bars}</svg>
-<div class="axis-words"><span>${overview.hour(hours.length - 1)}</span><span>${overview.most(most)}</span><span>${overview.hour(0)}</span></div>
+<div class="axis-words"><span>${overview.hour(hours.length - 1)}</span><span>${most > 0 && overview.most(most)}</span><span>${overview.hour(0)}</span></div>
 </figure>`;
 }
 
 export function endedWords({ texts, ...reader }: Reader, { accepted, ignored, refused }: Ended): string {
   const { overview } = texts;
   const words = (count: number) => number({ texts, ...reader }, count);
-  return `${overview.accepted} ${words(accepted)}, ${overview.ignored} ${words(ignored)}, ${overview.refused} ${words(refused)}`;
+  const parts = [`${overview.accepted} ${words(accepted)}`, `${overview.refused} ${words(refused)}`];
+  // Queries are never ignored.
+  if (ignored > 0) parts.splice(1, 0, `${overview.ignored} ${words(ignored)}`);
+  return parts.join(", ");
 }
 
 /** How many players have so many hours, from Steam and on the servers. */

@@ -29,11 +29,11 @@ export function connectionList(
     const { kind, path, fixedGameId } = connection;
     const summary = summaries.find((one) => one.kind === kind && one.path === path);
     return html`<tr>
-<td data-label="${words.connection}"><span><a href="${pageOf(connection)}">${path}</a><small>${kinds[kind]}</small></span></td>
+<td data-label="${words.connection}" class="text"><span><a href="${pageOf(connection)}">${path}</a><small>${kinds[kind]}</small></span></td>
 <td data-label="${words.state}">${switchForm(reader, connection, true)}</td>
 <td data-label="${words.game}">${fixedGameId ?? common.any}</td>
 <td data-label="${words.lastAccepted}">${ago(reader, summary?.acceptedAt ?? null)}</td>
-<td data-label="${words.lastRefused}"><span>${ago(reader, summary?.refusedAt ?? null)}${summary?.refusedCode && html`<small>${reasonWords(reader, summary.refusedCode)}</small>`}</span></td>
+<td data-label="${words.lastRefused}" class="text"><span>${ago(reader, summary?.refusedAt ?? null)}${summary?.refusedCode && html`<small>${reasonWords(reader, summary.refusedCode)}</small>`}</span></td>
 <td data-label="${words.ofDay}" class="number">${dayCounts(reader, summary)}</td></tr>`;
   });
   return html`<div class="head"><h1>${words.title}</h1><div class="row">
@@ -204,7 +204,7 @@ function acceptedTable(reader: Reader, requests: readonly AcceptedRequest[]): Ht
   if (requests.length === 0) return html`<p class="empty">${words.nothingAccepted}</p>`;
   return html`<table class="stack"><thead><tr><th>${words.time}</th><th>${words.outcome}</th><th>${words.player}</th><th class="number">${words.duration}</th><th>X-Request-ID</th></tr></thead><tbody>${requests.map(
     (one) =>
-      html`<tr><td data-label="${words.time}">${moment(reader, one.at)}</td><td data-label="${words.outcome}">${one.isIgnored ? overview.ignored : overview.accepted}</td><td data-label="${words.player}">${playerLink(reader, one.steamId, one.players)}</td><td data-label="${words.duration}" class="number">${milliseconds(reader, one.durationMs)}</td><td data-label="X-Request-ID">${one.requestId ?? "–"}</td></tr>`,
+      html`<tr><td data-label="${words.time}">${moment(reader, one.at)}</td><td data-label="${words.outcome}">${one.isIgnored ? overview.ignored : overview.accepted}</td><td data-label="${words.player}">${playerLink(reader, one.steamId, one.players)}</td><td data-label="${words.duration}" class="number">${milliseconds(reader, one.durationMs)}</td><td data-label="X-Request-ID" class="text"><small>${one.requestId ?? "–"}</small></td></tr>`,
   )}</tbody></table>`;
 }
 
@@ -213,7 +213,7 @@ function refusedTable(reader: Reader, requests: readonly RefusedRequests[]): Htm
   if (requests.length === 0) return html`<p class="empty">${words.nothingRefused}</p>`;
   return html`<table class="stack"><thead><tr><th>${words.time}</th><th>${words.reason}</th><th class="number">${words.times}</th><th>${words.player}</th><th class="number">${words.duration}</th><th>X-Request-ID</th></tr></thead><tbody>${requests.map(
     (one) =>
-      html`<tr><td data-label="${words.time}">${moment(reader, one.at)}</td><td data-label="${words.reason}"><span>${reasonWords(reader, one.code)}<small><code>${one.code}</code> ${one.reason}</small></span></td><td data-label="${words.times}" class="number">${number(reader, one.count)}</td><td data-label="${words.player}">${playerLink(reader, one.steamId, 0)}</td><td data-label="${words.duration}" class="number">${milliseconds(reader, one.durationMs)}</td><td data-label="X-Request-ID">${one.requestId ?? "–"}</td></tr>`,
+      html`<tr><td data-label="${words.time}">${moment(reader, one.at)}</td><td data-label="${words.reason}" class="text"><span>${reasonWords(reader, one.code)}<small><code>${one.code}</code> ${one.reason}</small></span></td><td data-label="${words.times}" class="number">${number(reader, one.count)}</td><td data-label="${words.player}">${playerLink(reader, one.steamId, 0)}</td><td data-label="${words.duration}" class="number">${milliseconds(reader, one.durationMs)}</td><td data-label="X-Request-ID" class="text"><small>${one.requestId ?? "–"}</small></td></tr>`,
   )}</tbody></table>`;
 }
 

@@ -87,7 +87,7 @@ ${shown.warnings.length > 0 && html`<ul class="warnings">${shown.warnings.map((w
 <section class="card"><h2>${words.queries}</h2><p class="quiet">${endedWords(reader, sumOf(queries))}</p>${hoursChart(reader, queries)}${legend(colours.filter(([colour]) => colour !== "ignored"))}</section>
 </div>
 ${strangersLine(reader, shown.strangers)}
-<div class="pair">
+<div class="pair uneven">
 <section class="card"><h2>${words.histogram}</h2><p class="quiet">${totals.isEstimate ? words.estimate : words.histogramOf}</p>${histogram(reader, totals.steam, totals.battlemetrics)}${legend(
     [
       ["steam", "Steam"],
@@ -113,7 +113,7 @@ function steamState(reader: Reader, { steam, hasKey }: Overview): Html {
   const { overview: words } = reader.texts;
   if (!hasKey) return html`<span class="state off">${words.noKey}</span>`;
   const at = steam.answeredAt?.toISOString() ?? null;
-  const last = html`<small>${words.lastAnswer} ${at === null ? words.notSinceStart : ago(reader, at)}</small>`;
+  const last = html`<small>${at === null ? words.noAnswer : html`${words.lastAnswer} ${ago(reader, at)}`}</small>`;
   if (steam.breaker === "closed") return html`<span class="state good">${words.steamWorks}</span>${last}`;
   return html`<span class="state bad">${words.steamFails}</span><small>${steam.reason}</small>${last}`;
 }

@@ -25,7 +25,7 @@ export function signInRoutes({ signIns, now, log }: SignInDeps): Record<string, 
     if ((await signIns.passwordHash()) === undefined)
       return page(reader, {
         title: words.shutTitle,
-        body: html`<div class="narrow"><h1>${words.shutTitle}</h1><p>${words.shut}</p><pre>${program} admin password</pre></div>`,
+        body: html`<div class="narrow card"><h1>${words.shutTitle}</h1><p>${words.shut}</p><pre>${program} admin password</pre></div>`,
       });
     const answer = page(reader, {
       title: words.title,

@@ -32,11 +32,11 @@ function showLocalTimes() {
 }
 showLocalTimes();
 
-// What is live is loaded anew now and then, while somebody looks.
+// What is live is loaded anew now and then, while somebody looks and is not in the middle of something.
 if (document.querySelector("[data-live]")) setInterval(refresh, 10_000);
 
 async function refresh() {
-  if (document.hidden || document.querySelector("[data-live] :focus")) return;
+  if (document.hidden || !getSelection().isCollapsed || document.querySelector("[data-live] :focus")) return;
   const response = await fetch(location.href, { headers: { accept: "text/html" } }).catch(() => undefined);
   if (!response?.ok || response.redirected) return;
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
