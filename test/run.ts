@@ -14,7 +14,8 @@ import { secrets } from "./support/service.ts";
 
 /**
  * Runs the tests against one throw-away Postgres, or against the server that TEST_DATABASE_URL names (its user must be
- * allowed to create databases). Arguments are files to run; none: all that end in .test.ts, but for the fault tests.
+ * allowed to create databases). Arguments are files to run; none: all that end in .test.ts, but for those with faults or
+ * with a browser.
  */
 async function run(): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), "playtime-tests-"));
@@ -64,7 +65,7 @@ async function prepareTemplate(): Promise<void> {
 async function testFiles(): Promise<string[]> {
   const files = await readdir("test", { recursive: true });
   return files
-    .filter((file) => file.endsWith(".test.ts") && !file.startsWith("faults"))
+    .filter((file) => file.endsWith(".test.ts") && !/^(faults|browser)\//.test(file))
     .map((file) => join("test", file))
     .sort();
 }

@@ -1,0 +1,93 @@
+import assert from "node:assert/strict";
+import { after, afterEach, before, describe, test } from "node:test";
+import type { Browser, Page } from "playwright-core";
+import { openWindow, signInOn, skip, startChromium } from "../support/chromium.ts";
+import { createTestDatabase, type TestDatabase } from "../support/database.ts";
+import { panelPassword } from "../support/panel.ts";
+import { startTestService, type TestService } from "../support/service.ts";
+
+describe("the keyboard", { skip }, () => {
+  let db: TestDatabase;
+  let service: TestService;
+  let browser: Browser;
+
+  before(async () => {
+    db = await createTestDatabase();
+    service = await startTestService(db, { config: { ADMIN: { PASSWORD: panelPassword } } });
+    browser = await startChromium();
+  });
+  after(async () => {
+    await browser?.close();
+    await service.stop();
+    await db.drop();
+  });
+  afterEach(() => Promise.all(browser.contexts().map((context) => context.close())));
+
+  test("suffices from the sign-in to a new connection and its examples, and shows where it is", async () => {
+    const { page, complaints } = await openWindow(browser);
+    await page.goto(`${service.url}/admin/`);
+    await page.keyboard.type(panelPassword);
+    await page.keyboard.press("Enter");
+    await page.waitForURL(`${service.url}/admin/`);
+    await tabTo(page, "Connections");
+    await page.keyboard.press("Enter");
+    await page.waitForURL(`${service.url}/admin/connections/`);
+    await tabTo(page, "Let a script in");
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/new/);
+    await tabTo(page, "Path");
+    await page.keyboard.type("squadjs");
+    await tabTo(page, "Create");
+    await page.keyboard.press("Space");
+    await page.getByText("The connection is made.").waitFor();
+    await tabTo(page, "Copy");
+    await tabTo(page, "Python");
+    await page.keyboard.press("Enter");
+    await page.getByText("import hashlib").waitFor();
+    await tabTo(page, "Switch off", { backwards: true });
+    await page.keyboard.press("Enter");
+    await page.getByText("Switched off: nothing is let in.").waitFor();
+    await tabTo(page, "RU", { backwards: true });
+    await page.keyboard.press("Space");
+    await page.locator("html[lang=ru]").waitFor();
+    assert.deepEqual(complaints(), []);
+  });
+
+  test("can skip what stands on top of every page", async () => {
+    const { page } = await openWindow(browser);
+    await signInOn(page, service.url, panelPassword);
+    for (const path of ["/admin/connections/", "/admin/players/"]) {
+      await page.goto(service.url + path);
+      await tabTo(page, "Skip to content", { most: 1 });
+      await page.keyboard.press("Enter");
+      await page.keyboard.press("Tab");
+      assert.equal(await page.evaluate(`document.activeElement.closest("main") !== null`), true, path);
+    }
+  });
+});
+
+type Focused = { name: string; isVisible: boolean };
+
+/** Presses Tab until what is called so has the focus; on the way everybody must see where that is. */
+async function tabTo(page: Page, name: string, { backwards = false, most = 40 } = {}): Promise<void> {
+  const passed: string[] = [];
+  while (passed.length < most) {
+    await page.keyboard.press(backwards ? "Shift+Tab" : "Tab");
+    const focused = await page.evaluate<Focused>(focusedOne);
+    assert.ok(focused.isVisible, `the focus on ${focused.name} is not seen`);
+    if (focused.name.startsWith(name)) return;
+    passed.push(focused.name);
+  }
+  assert.fail(`${name} is not reached: ${passed.join(", ")}`);
+}
+
+const focusedOne = `(() => {
+  const one = document.activeElement;
+  const { outlineStyle, outlineWidth } = getComputedStyle(one);
+  const { width, height, top, bottom } = one.getBoundingClientRect();
+  const isOnScreen = width > 4 && height > 4 && bottom > 0 && top < innerHeight;
+  return {
+    name: (one.getAttribute("aria-label") ?? one.labels?.[0]?.textContent ?? one.textContent).trim(),
+    isVisible: one === document.body || (isOnScreen && outlineStyle !== "none" && parseFloat(outlineWidth) >= 2),
+  };
+})()`;

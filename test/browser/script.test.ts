@@ -1,0 +1,135 @@
+import assert from "node:assert/strict";
+import { after, afterEach, before, describe, test } from "node:test";
+import type { Browser, Page } from "playwright-core";
+import { openWindow, signInOn, skip, startChromium } from "../support/chromium.ts";
+import { createTestDatabase, type TestDatabase } from "../support/database.ts";
+import { panelPassword } from "../support/panel.ts";
+import { fillPanel, someSteamId } from "../support/panel-data.ts";
+import { startTestService, type TestService } from "../support/service.ts";
+
+/* What the panel's little script makes nicer. */
+
+describe("the script of the pages", { skip }, () => {
+  let db: TestDatabase;
+  let service: TestService;
+  let browser: Browser;
+
+  before(async () => {
+    db = await createTestDatabase();
+    await fillPanel(db);
+    service = await startTestService(db, { config: { ADMIN: { PASSWORD: panelPassword } } });
+    browser = await startChromium();
+  });
+  after(async () => {
+    await browser?.close();
+    await service.stop();
+    await db.drop();
+  });
+  afterEach(() => Promise.all(browser.contexts().map((context) => context.close())));
+
+  const squadjs = "/admin/connections/script/squadjs/?secret=shown";
+  const permissions = ["clipboard-read", "clipboard-write"];
+
+  for (const isOld of [false, true])
+    test(`copies what stands beside the button${isOld ? ", also where pages get no clipboard" : ""}`, async () => {
+      const { context, page, complaints } = await openWindow(browser, { permissions });
+      const reading = await context.newPage();
+      await reading.goto(`${service.url}/admin/`);
+      // As over plain HTTP.
+      if (isOld) await page.addInitScript(`Object.defineProperty(navigator, "clipboard", { value: undefined });`);
+      await signInOn(page, service.url, panelPassword);
+      await page.goto(service.url + squadjs);
+      const buttons = page.getByRole("button", { name: /^(Copy|Copied)$/, includeHidden: true });
+      const copyable = page.locator("[data-copyable]");
+      assert.equal(await buttons.count(), await copyable.count());
+      // The address, the secret and three examples.
+      assert.equal(await buttons.count(), 5);
+      for (const summary of await page.locator("summary").all()) await summary.click();
+      for (const [index, button] of (await buttons.all()).entries()) {
+        await page.bringToFront();
+        await button.click();
+        await button.filter({ hasText: "Copied" }).waitFor();
+        await reading.bringToFront();
+        const copied = await reading.evaluate<string>("navigator.clipboard.readText()");
+        assert.equal(copied, await copyable.nth(index).textContent());
+      }
+      assert.deepEqual(complaints(), []);
+    });
+
+  test("shows moments in the reader's own zone", async () => {
+    const { page } = await openWindow(browser, { locale: "ru", timezoneId: "Asia/Vladivostok" });
+    await signInOn(page, service.url, panelPassword);
+    await page.goto(service.url + squadjs);
+    const moment = page.locator("time.moment").first();
+    const at = new Date((await moment.getAttribute("datetime")) ?? "");
+    assert.equal(await moment.textContent(), at.toLocaleString("ru", { timeZone: "Asia/Vladivostok" }));
+  });
+
+  test("brings the overview up to date, but not under somebody's hands", async () => {
+    const { page, complaints } = await openWindow(browser);
+    await page.clock.install();
+    await signInOn(page, service.url, panelPassword);
+    const label = await page
+      .getByRole("img", { name: /^accepted/ })
+      .first()
+      .getAttribute("aria-label");
+    let accepted = Number(/^accepted ([\d,]+), /.exec(label ?? "")?.[1]?.replaceAll(",", ""));
+    const more = async () => {
+      accepted += 1;
+      await db.sql`
+        insert into hourly_counts (hour, kind, path, outcome, count)
+        values (date_trunc('hour', now(), 'UTC'), 'battlemetrics', 'more', 'accepted', 1)
+        on conflict (hour, kind, path, outcome) do update set count = hourly_counts.count + 1`;
+    };
+    const shows = () => page.getByRole("img", { name: `accepted ${accepted.toLocaleString("en")}, ` }).waitFor();
+    const focused = () => page.evaluate("document.activeElement.textContent");
+
+    await more();
+    await page.getByRole("link", { name: someSteamId(0) }).focus();
+    assert.equal(await loadsIn10Seconds(page), false);
+    assert.equal(await focused(), someSteamId(0));
+    await page.locator("main h2").first().selectText();
+    await page.evaluate("document.activeElement.blur()");
+    assert.equal(await loadsIn10Seconds(page), false);
+    await page.evaluate("getSelection().removeAllRanges()");
+    assert.equal(await loadsIn10Seconds(page), true);
+    await shows();
+    await page.getByRole("link", { name: "Players", exact: true }).focus();
+    await more();
+    assert.equal(await loadsIn10Seconds(page), true);
+    await shows();
+    assert.equal(await focused(), "Players");
+    assert.deepEqual(complaints(), []);
+  });
+
+  test("brings a log up to date, and leaves what is typed and opened above it", async () => {
+    const { page, complaints } = await openWindow(browser);
+    await page.clock.install();
+    await signInOn(page, service.url, panelPassword);
+    await page.goto(service.url + squadjs);
+    await page.locator("summary").first().click();
+    await page.getByLabel("New secret").fill("half of a secret");
+    await db.sql`
+      insert into accepted_requests (kind, path, at, is_ignored, players, duration_ms, request_id)
+      values ('script', 'squadjs', now(), false, 3, 1, 'the-newest')`;
+    assert.equal(await loadsIn10Seconds(page), true);
+    await page.getByText("the-newest").waitFor();
+    assert.equal(await page.locator("details[open]").count(), 1);
+    assert.equal(await page.evaluate("document.activeElement.value"), "half of a secret");
+    // In the reader's own zone, as the page was at first.
+    assert.doesNotMatch((await page.locator("time.moment").allTextContents()).join(), /UTC/);
+    assert.deepEqual(complaints(), []);
+  });
+});
+
+/** Whether the page asks for itself anew in that time, which is let pass. */
+async function loadsIn10Seconds(page: Page): Promise<boolean> {
+  let loads = 0;
+  const count = () => {
+    loads += 1;
+  };
+  page.on("request", count);
+  await page.clock.runFor(10_000);
+  page.off("request", count);
+  return loads > 0;
+}
