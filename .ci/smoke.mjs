@@ -1,4 +1,4 @@
-// Starts dist/main.js on a database of its own, asks /readyz, and stops it.
+// Starts dist/main.js on a database of its own, asks /readyz and for the panel, and stops it.
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -23,12 +23,15 @@ const ready = new Promise((resolve, reject) => {
   setTimeout(() => reject(new Error(`not ready within 60 s: ${text}`)), 60_000).unref();
 });
 try {
-  const { status } = await fetch(`${await ready}/readyz`);
-  if (status !== 200) throw new Error(`/readyz answered ${status}`);
+  // The panel's style and script are files beside the compiled code.
+  for (const path of ["/readyz", "/admin/sign-in/"]) {
+    const { status } = await fetch((await ready) + path);
+    if (status !== 200) throw new Error(`${path} answered ${status}`);
+  }
   const ended = new Promise((resolve) => service.on("exit", resolve));
   service.kill("SIGTERM");
   if ((await ended) !== 0) throw new Error("it did not stop with exit code 0");
-  console.log("compiled service: ready, and stopped with exit code 0");
+  console.log("compiled service: ready, the panel too, and stopped with exit code 0");
 } finally {
   service.kill("SIGKILL");
   rmSync(folder, { recursive: true, force: true });
