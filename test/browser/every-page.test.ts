@@ -75,7 +75,10 @@ describe("every page", { skip, concurrency: 2 }, () => {
 
       before(async () => {
         // A window for each service: to a browser their cookies are the same, whatever the port.
-        for (const of of ["full", "fresh", "signedOut"]) windows[of] = await openWindow(browser, { locale: language });
+        for (const of of ["full", "fresh", "signedOut"]) {
+          windows[of] = await openWindow(browser, { locale: language });
+          await windows[of].context.addInitScript(axe);
+        }
         for (const of of ["full", "fresh"] as const)
           await signInOn(windows[of]?.page as Page, services[of]?.url ?? "", panelPassword);
       });
@@ -89,7 +92,6 @@ describe("every page", { skip, concurrency: 2 }, () => {
           await act?.(page);
           assert.equal(new URL(page.url()).pathname === "/admin/sign-in/", signedOut);
           assert.equal(await page.locator("html").getAttribute("lang"), language);
-          await page.evaluate(axe);
           for (const { viewport, colorScheme } of looks[language]) {
             await page.setViewportSize(viewport);
             await page.emulateMedia({ colorScheme });

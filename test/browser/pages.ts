@@ -44,8 +44,7 @@ export const cases: Case[] = [
       await send(page, "main button.main");
     },
   },
-  { name: "a connection of BattleMetrics", path: eu },
-  { name: "a connection of BattleMetrics, just made", path: `${eu}?done=created` },
+  { name: "a connection of BattleMetrics that was just made", path: `${eu}?done=created` },
   { name: "a connection with the longest path and a long secret", path: `${long}?secret=shown` },
   { name: "a connection of a script with its secrets and examples", path: `${squadjs}?secret=shown`, act: openAll },
   { name: "a connection without a secret", path: `/admin/connections/script/${encodeURIComponent("без-секрета")}/` },

@@ -17,11 +17,11 @@ export async function fillPanel({ sql }: Pick<TestDatabase, "sql">, now = new Da
   await addConnection(sql, { kind: "script", path: "squadjs", oldSecretUntil: ago(-20) });
   await addConnection(sql, { kind: "script", path: "без-секрета", secret: null, enabled: false });
 
-  const players = Array.from({ length: 130 }, (_, index) => ({
+  const players = Array.from({ length: 60 }, (_, index) => ({
     id: someSteamId(index),
     // Few are new, many have played for long.
-    steam: index % 9 === 0 ? null : Math.round(3_600 * 1.06 ** index * (1 + (index % 4))),
-    bm: index % 5 === 0 ? null : Math.round(900 * 1.05 ** index),
+    steam: index % 9 === 0 ? null : Math.round(3_600 * 1.13 ** index * (1 + (index % 4))),
+    bm: index % 5 === 0 ? null : Math.round(900 * 1.11 ** index),
     status: index % 9 === 0 ? "private" : "ok",
     at: ago(index * 0.7 + 0.1),
   }));
@@ -47,11 +47,11 @@ export async function fillPanel({ sql }: Pick<TestDatabase, "sql">, now = new Da
     from json_to_recordset(${JSON.stringify(counts)}::text::json) as one
       (at timestamptz, kind text, path text, outcome text, count bigint) where count > 0`;
 
-  const accepted = Array.from({ length: 30 }, (_, index) => ({
+  const accepted = Array.from({ length: 10 }, (_, index) => ({
     kind: index % 2 ? "script" : "battlemetrics",
     path: index % 2 ? "squadjs" : "eu-1",
-    at: ago((30 - index) / 20),
-    ignored: index % 6 === 0,
+    at: ago((10 - index) / 20),
+    ignored: index % 4 === 0,
     player: index % 2 ? null : someSteamId(index),
     players: index % 2 ? index : 1,
     duration: 1.5 + (index % 7) * 1.3,
