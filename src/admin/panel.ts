@@ -88,9 +88,11 @@ export function createPanel(deps: PanelDeps): Handler {
 
   function signedIn(handler: PageHandler): PageHandler {
     return async (request) => {
-      const token = cookieIn(request.call, sessionCookie);
-      if (token !== undefined && (await signIns.isSignedIn(token))) return handler(request);
       const { call } = request;
+      const token = cookieIn(call, sessionCookie);
+      // A page that loads itself anew, day and night, is nobody's presence.
+      const isUse = call.headers["x-refresh"] === undefined;
+      if (token !== undefined && (await signIns.isSignedIn({ token, isUse }))) return handler(request);
       const next = call.method === "POST" ? "/admin/" : `${call.path}${call.search() && `?${call.search()}`}`;
       return seeOther(`/admin/sign-in/?${new URLSearchParams({ next })}`);
     };

@@ -7,6 +7,8 @@ import { hashPassword, isPassword } from "./password.ts";
 const idleHours = 12;
 export const mostDays = 30;
 
+type SignedIn = { token: string; isUse: boolean };
+
 // Strangers can ask too: however many do, it is one statement at a time.
 const looks = { batchSize: 500, waitingItems: 2_000, concernsAll: () => true };
 
@@ -24,14 +26,15 @@ export function signInsIn(database: Pick<Database, "run">) {
     },
   });
 
-  async function lookUp(tokens: string[]): Promise<(index: number) => boolean> {
-    const hashes = tokens.map((token) => sha256(token).toString("hex"));
+  async function lookUp(items: SignedIn[]): Promise<(index: number) => boolean> {
+    const hashes = items.map(({ token }) => sha256(token).toString("hex"));
+    const used = new Set(hashes.filter((_, index) => items[index]?.isUse));
     const found = await database.run(async (sql) => {
       const rows = await sql<{ hash: string; isDue: boolean }[]>`
         select encode(token_sha256, 'hex') as hash, used_at < now() - interval '1 minute' as "isDue" from sessions
         where token_sha256 in (select decode(hash, 'hex') from unnest(${`{${hashes}}`}::text[]) as hash)
           and used_at > now() - ${idleHours} * interval '1 hour' and created_at > now() - ${mostDays} * interval '1 day'`;
-      const due = rows.filter(({ isDue }) => isDue).map(({ hash }) => hash);
+      const due = rows.filter(({ hash, isDue }) => isDue && used.has(hash)).map(({ hash }) => hash);
       if (due.length > 0)
         await sql`
           update sessions set used_at = now()
@@ -83,8 +86,8 @@ export function signInsIn(database: Pick<Database, "run">) {
       );
       return count === 1 ? token : undefined;
     },
-    /** Whether somebody is signed in with it, who is then seen to be here. */
-    isSignedIn: coalesce<string, boolean>({ ...looks, run: lookUp }),
+    /** Whether somebody is signed in with it; `isUse`: who is then seen to be here. */
+    isSignedIn: coalesce<SignedIn, boolean>({ ...looks, run: lookUp }),
     end: (token: string) =>
       database.run((sql) => sql`delete from sessions where token_sha256 = ${sha256(token)}::bytea`),
   };

@@ -101,6 +101,15 @@ test("a session ends 12 hours after its last use, and 30 days after its beginnin
   assert.equal((await browser.get("/admin/")).status, 303);
 });
 
+test("a page that loads itself anew does not keep a session alive", async () => {
+  const browser = createBrowser(service);
+  await browser.signIn();
+  await db.sql`update sessions set used_at = now() - interval '11 hours'`;
+  assert.equal((await browser.get("/admin/", { "x-refresh": "yes" })).status, 200);
+  const [row] = await db.sql<{ hours: number }[]>`select extract(hour from now() - used_at)::int as hours from sessions`;
+  assert.equal(row?.hours, 11);
+});
+
 test("sessions survive a restart, and end all together when the password changes", async () => {
   const browser = createBrowser(service);
   await browser.signIn();

@@ -37,7 +37,7 @@ if (document.querySelector("[data-live]")) setInterval(refresh, 10_000);
 
 async function refresh() {
   if (document.hidden || !getSelection().isCollapsed || document.querySelector("[data-live] :focus")) return;
-  const response = await fetch(location.href, { headers: { accept: "text/html" } }).catch(() => undefined);
+  const response = await fetch(location.href, { headers: { "x-refresh": "yes" } }).catch(() => undefined);
   if (!response?.ok || response.redirected) return;
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
   for (const part of document.querySelectorAll("[data-live]"))
