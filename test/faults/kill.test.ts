@@ -29,45 +29,48 @@ type Site = {
   bringBack: () => Promise<void>;
 };
 
-for (const kind of ["embedded", "server"] as const)
-  describe(`with the database ${kind}`, () => {
-    for (const victim of ["service", "database", "everything"] as const)
-      test(`${rounds} times kill -9 of ${victim} loses nothing that was acknowledged`, async (t) => {
-        const site = await (kind === "embedded" ? embedded(t) : server(t));
-        const ledger = createLedger();
-        const seconds: number[] = [];
-        let service = await startProcess({ env: site.env });
-        t.after(() => service.end("SIGKILL"));
-        await insertConnections({ sql: site.sql() });
-        await accepts(service, ledger);
-        for (let round = 1; round <= rounds; round += 1) {
-          const load = await loaded(service, ledger);
-          const pids = victim === "service" ? [] : await site.databasePids();
-          if (victim !== "database") pids.push(service.pid);
-          for (const pid of pids) process.kill(pid, "SIGKILL");
-          const killedMs = performance.now();
-          const loadStopped = load.stop();
-          if (victim !== "service") await site.bringBack();
-          if (victim !== "database") {
-            await service.ended;
-            service = await startProcess({ env: site.env });
-          }
+// Mostly they wait: for a database that recovers, for a process that starts.
+describe("killed", { concurrency: 2 }, () => {
+  for (const kind of ["embedded", "server"] as const)
+    describe(`with the database ${kind}`, () => {
+      for (const victim of ["service", "database", "everything"] as const)
+        test(`${rounds} times kill -9 of ${victim} loses nothing that was acknowledged`, async (t) => {
+          const site = await (kind === "embedded" ? embedded(t) : server(t));
+          const ledger = createLedger();
+          const seconds: number[] = [];
+          let service = await startProcess({ env: site.env });
+          t.after(() => service.end("SIGKILL"));
+          await insertConnections({ sql: site.sql() });
           await accepts(service, ledger);
-          seconds.push((performance.now() - killedMs) / 1_000);
-          await loadStopped;
-          assert.deepEqual(await ledger.problems(site.sql()), [], `after round ${round}`);
-          if (victim === "database" && round % killsOfOneService === 0) {
-            assert.equal(await service.end("SIGTERM"), 0);
-            service = await startProcess({ env: site.env });
+          for (let round = 1; round <= rounds; round += 1) {
+            const load = await loaded(service, ledger);
+            const pids = victim === "service" ? [] : await site.databasePids();
+            if (victim !== "database") pids.push(service.pid);
+            for (const pid of pids) process.kill(pid, "SIGKILL");
+            const killedMs = performance.now();
+            const loadStopped = load.stop();
+            if (victim !== "service") await site.bringBack();
+            if (victim !== "database") {
+              await service.ended;
+              service = await startProcess({ env: site.env });
+            }
+            await accepts(service, ledger);
+            seconds.push((performance.now() - killedMs) / 1_000);
+            await loadStopped;
+            assert.deepEqual(await ledger.problems(site.sql()), [], `after round ${round}`);
+            if (victim === "database" && round % killsOfOneService === 0) {
+              assert.equal(await service.end("SIGTERM"), 0);
+              service = await startProcess({ env: site.env });
+            }
           }
-        }
-        assert.equal(await service.end("SIGTERM"), 0);
-        t.diagnostic(
-          `${rounds} rounds, ${ledger.count()} acknowledged, none lost; ` +
-            `accepting again after ${Math.max(...seconds).toFixed(1)} s at most, ${(seconds.reduce((a, b) => a + b) / rounds).toFixed(1)} s on average`,
-        );
-      });
-  });
+          assert.equal(await service.end("SIGTERM"), 0);
+          t.diagnostic(
+            `${rounds} rounds, ${ledger.count()} acknowledged, none lost; ` +
+              `accepting again after ${Math.max(...seconds).toFixed(1)} s at most, ${(seconds.reduce((a, b) => a + b) / rounds).toFixed(1)} s on average`,
+          );
+        });
+    });
+});
 
 /** A load that has had its share of acknowledgements, and is going on. */
 async function loaded(service: ServiceProcess, ledger: Ledger) {
