@@ -9,7 +9,7 @@ import { openWindow, signInOn, skip, startChromium } from "../support/chromium.t
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { panelPassword } from "../support/panel.ts";
 import { fillPanel } from "../support/panel-data.ts";
-import { startTestService, type TestService } from "../support/service.ts";
+import { insertConnections, startTestService, type TestService } from "../support/service.ts";
 import { type SteamStub, startSteamStub } from "../support/steam-stub.ts";
 import { cases } from "./pages.ts";
 
@@ -39,7 +39,7 @@ const looks = {
 
 describe("every page", { skip, concurrency: 2 }, () => {
   const stops: (() => Promise<unknown>)[] = [];
-  const services: Partial<Record<"full" | "fresh" | "shut", TestService>> = {};
+  const services: Partial<Record<"full" | "calm" | "fresh" | "shut", TestService>> = {};
   let steam: SteamStub;
   let browser: Browser;
 
@@ -56,8 +56,9 @@ describe("every page", { skip, concurrency: 2 }, () => {
       });
       return service;
     };
-    [services.full, services.fresh, services.shut] = await Promise.all([
+    [services.full, services.calm, services.fresh, services.shut] = await Promise.all([
       start(panelPassword, fillPanel),
+      start(panelPassword, insertConnections),
       start(panelPassword),
       start(""),
     ]);
@@ -75,11 +76,11 @@ describe("every page", { skip, concurrency: 2 }, () => {
 
       before(async () => {
         // A window for each service: to a browser their cookies are the same, whatever the port.
-        for (const of of ["full", "fresh", "signedOut"]) {
+        for (const of of ["full", "calm", "fresh", "signedOut"]) {
           windows[of] = await openWindow(browser, { locale: language });
           await windows[of].context.addInitScript(axe);
         }
-        for (const of of ["full", "fresh"] as const)
+        for (const of of ["full", "calm", "fresh"] as const)
           await signInOn(windows[of]?.page as Page, services[of]?.url ?? "", panelPassword);
       });
 

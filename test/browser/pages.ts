@@ -1,10 +1,11 @@
+import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { longPath, someSteamId } from "../support/panel-data.ts";
 
 /** A page to look at. `of`: the service that shows it, if not one with data. `act`: what is done on it before. */
 type Case = {
   name: string;
-  of?: "fresh" | "shut";
+  of?: "calm" | "fresh" | "shut";
   signedOut?: true;
   path: string;
   act?: (page: Page) => Promise<unknown>;
@@ -30,7 +31,8 @@ export const cases: Case[] = [
     },
   },
   { name: "the overview of a new service", of: "fresh", path: "/admin/" },
-  { name: "the overview with warnings", path: "/admin/" },
+  { name: "the overview with warnings", path: "/admin/", act: (page) => warnings(page, 1) },
+  { name: "the overview without warnings", of: "calm", path: "/admin/", act: (page) => warnings(page, 0) },
   { name: "the list of connections, empty", of: "fresh", path: "/admin/connections/" },
   { name: "the list of connections", path: "/admin/connections/?done=deleted" },
   { name: "the form for BattleMetrics", path: newConnection },
@@ -81,6 +83,10 @@ export const cases: Case[] = [
   { name: "the question before a player is deleted", path: `${player}?confirm=delete` },
   { name: "an address that does not exist", path: "/admin/nothing/" },
 ];
+
+async function warnings(page: Page, count: number): Promise<void> {
+  assert.equal(await page.locator(".warnings li").count(), count);
+}
 
 function openAll(page: Page): Promise<unknown> {
   return page.evaluate(`document.querySelectorAll("details").forEach((one) => { one.open = true; })`);
