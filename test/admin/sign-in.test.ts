@@ -106,7 +106,9 @@ test("a page that loads itself anew does not keep a session alive", async () => 
   await browser.signIn();
   await db.sql`update sessions set used_at = now() - interval '11 hours'`;
   assert.equal((await browser.get("/admin/", { "x-refresh": "yes" })).status, 200);
-  const [row] = await db.sql<{ hours: number }[]>`select extract(hour from now() - used_at)::int as hours from sessions`;
+  const [row] = await db.sql<
+    { hours: number }[]
+  >`select extract(hour from now() - used_at)::int as hours from sessions`;
   assert.equal(row?.hours, 11);
 });
 
