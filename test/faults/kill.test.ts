@@ -44,6 +44,8 @@ describe("killed", { concurrency: 2 }, () => {
           await accepts(service, ledger);
           for (let round = 1; round <= rounds; round += 1) {
             const load = await loaded(service, ledger);
+            // Should a round fail, its load must not go on for ever.
+            t.after(load.stop);
             const pids = victim === "service" ? [] : await site.databasePids();
             if (victim !== "database") pids.push(service.pid);
             for (const pid of pids) killIfThere(pid);
