@@ -3,6 +3,7 @@ import type { Kind } from "./connections.ts";
 import type { Database } from "./database/connect.ts";
 import type { Call } from "./http/call.ts";
 import { Refusal } from "./http/refusal.ts";
+import { requestIdOf } from "./http/server.ts";
 import type { Log } from "./log.ts";
 import type { OnEnd } from "./observed.ts";
 import type { SteamId } from "./parse.ts";
@@ -25,7 +26,7 @@ export function createActivity({ database, steamEnded, log, now = () => new Date
   let notes = new Map<string, Notes>();
   let steamSaid = { ...steamEnded() };
   let timer: NodeJS.Timeout | undefined;
-  let flushing: Promise<void> | undefined;
+  let flushing = Promise.resolve();
   let tidiedAtMs = Number.NEGATIVE_INFINITY;
 
   const record: OnEnd = (kind, call, end, durationMs) => {
@@ -42,26 +43,30 @@ export function createActivity({ database, steamEnded, log, now = () => new Date
       own.newest.push({ ...request(call, durationMs), isIgnored: end === "ignored" });
       if (own.newest.length >= 2 * keptRequests) own.newest.splice(0, keptRequests);
     }
-    timer ??= setTimeout(() => {
-      flushing = flush();
-    }, flushMs).unref();
+    timer ??= setTimeout(flush, flushMs).unref();
   };
+
+  /** One after the other: two at once would both count the same calls to Steam. */
+  function flush(): Promise<void> {
+    clearTimeout(timer);
+    timer = undefined;
+    flushing = flushing.then(writeNotes);
+    return flushing;
+  }
 
   function request(call: Call, durationMs: number): Noted {
     const { steamId, players } = call.facts;
-    const requestId = call.headers["x-request-id"];
     return {
       atMs: now().getTime(),
       steamId,
       players: players === undefined ? (steamId === undefined ? 0 : 1) : Number(players),
       durationMs,
-      requestId: typeof requestId === "string" && /^[\x20-\x7e]{1,64}$/.test(requestId) ? requestId : undefined,
+      requestId: requestIdOf(call),
     };
   }
 
   /** What could not be written is dropped: the database is away, and its return must not find a heap of notes. */
-  async function flush(): Promise<void> {
-    timer = undefined;
+  async function writeNotes(): Promise<void> {
     const taken = [...notes.values()];
     const ended = { ...steamEnded() };
     notes = new Map();
@@ -78,17 +83,8 @@ export function createActivity({ database, steamEnded, log, now = () => new Date
 
   return {
     record,
-    flush: () => {
-      clearTimeout(timer);
-      flushing = flush();
-      return flushing;
-    },
-    stop: async () => {
-      clearTimeout(timer);
-      const last = Promise.resolve(flushing).then(() => (notes.size > 0 ? flush() : undefined));
-      await Promise.race([last, sleep(stopMs, undefined, { ref: false })]);
-      clearTimeout(timer);
-    },
+    flush,
+    stop: () => Promise.race([flush(), sleep(stopMs, undefined, { ref: false })]),
   };
 }
 
@@ -203,7 +199,7 @@ function row({ atMs, steamId, players, durationMs, requestId }: Noted) {
   };
 }
 
-/** Only the newest stay, and nothing of a connection that is gone; and a secret whose time is over is forgotten. */
+/** Only the newest stay, and nothing of a connection that is gone or a secret whose time is over. */
 async function tidy(database: Pick<Database, "run">): Promise<void> {
   await database.run(
     (sql) => sql`
@@ -223,10 +219,8 @@ async function tidy(database: Pick<Database, "run">): Promise<void> {
             from refused_requests
           ) as placed where place > ${keptRequests})
           or (path <> '' and not exists (select from connections as one where (one.kind, one.path) = (refused_requests.kind, refused_requests.path)))
-      ), secrets as (
-        update connections set old_secret = null, old_secret_until = null where old_secret_until < now()
       )
-      delete from sessions where used_at < now() - interval '12 hours' or created_at < now() - interval '30 days'`,
+      update connections set old_secret = null, old_secret_until = null where old_secret_until < now()`,
   );
 }
 
@@ -332,4 +326,19 @@ export function activityIn(database: Pick<Database, "run">) {
         return found?.calls ?? 0;
       }),
   };
+}
+
+export type Ended = { accepted: number; ignored: number; refused: number };
+
+/** The last 24 hours of one kind, the oldest first and this one last. */
+export function hoursOf(kind: Kind, counts: readonly HourlyCount[], now: Date): Ended[] {
+  const thisHourMs = Math.floor(now.getTime() / 3_600_000) * 3_600_000;
+  return Array.from({ length: 24 }, (_, index) => {
+    const ofHour = counts.filter(
+      (count) => count.kind === kind && Date.parse(count.hour) === thisHourMs - (23 - index) * 3_600_000,
+    );
+    const of = (outcome: string) =>
+      ofHour.filter((one) => one.outcome === outcome).reduce((sum, { count }) => sum + count, 0);
+    return { accepted: of("accepted"), ignored: of("ignored"), refused: of("refused") };
+  });
 }

@@ -82,20 +82,16 @@ export function connectionsIn(database: Pick<Database, "run">) {
         (sql) =>
           sql`update connections set enabled = ${enabled}, updated_at = now() where kind = ${kind} and path = ${path}`,
       ),
-    /** The one before it is no longer accepted. */
-    setSecret: ({ kind, path }: Key, secret: string) =>
+    /** The one before is accepted too for that long. To set the same once more leaves the one before it as it is. */
+    setSecret: ({ kind, path }: Key, secret: string, keepOldSeconds = 0) =>
       database.run(
         (sql) => sql`
-          update connections set secret = ${secret}, old_secret = null, old_secret_until = null, updated_at = now()
+          update connections set secret = ${secret}, updated_at = now(),
+            old_secret = case when kept.seconds = 0 then null when secret = ${secret} then old_secret else secret end,
+            old_secret_until = case when kept.seconds = 0 or secret is null then null
+              when secret = ${secret} then old_secret_until else now() + kept.seconds * interval '1 second' end
+          from (select ${keepOldSeconds}::int as seconds) as kept
           where kind = ${kind} and path = ${path}`,
-      ),
-    /** The one before it is accepted too for that long. A statement that is run twice must not take the new one for the old. */
-    rotate: ({ kind, path }: Key, secret: string, keepOldSeconds: number) =>
-      database.run(
-        (sql) => sql`
-          update connections set secret = ${secret}, updated_at = now(), old_secret = secret,
-            old_secret_until = case when secret is not null then now() + ${keepOldSeconds} * interval '1 second' end
-          where kind = ${kind} and path = ${path} and secret is distinct from ${secret}`,
       ),
     dropOldSecret: ({ kind, path }: Key) =>
       database.run(
@@ -137,8 +133,7 @@ export function connectionsIn(database: Pick<Database, "run">) {
   };
 }
 
-export type ConnectionKey = Pick<Connection, "kind" | "path">;
-type Key = ConnectionKey;
+type Key = Pick<Connection, "kind" | "path">;
 
 const uniqueViolation = "23505";
 type Run = Parameters<Parameters<Database["run"]>[0]>[0];

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
-import { activityIn, createActivity } from "../src/activity.ts";
+import { activityIn, createActivity, hoursOf } from "../src/activity.ts";
 import { Refusal, type RefusalCode } from "../src/http/refusal.ts";
 import { createTestDatabase, type TestDatabase } from "./support/database.ts";
 import {
@@ -162,7 +162,8 @@ test("calls to Steam are counted by the day, and a new start goes on counting", 
   const { activity, record } = create({ steamEnded });
   steamEnded.answer = 10;
   record("accepted");
-  await activity.flush();
+  // Also when it is written by two at once, as when pages of the panel are opened.
+  await Promise.all([activity.flush(), activity.flush()]);
   record("accepted");
   await activity.flush();
   assert.equal(await read().steamCallsToday(), 7);
@@ -232,4 +233,30 @@ test("a service notes what it is asked, by itself and before it stops, and never
   for (const planted of ["planted", secrets.battlemetrics, secrets.script, hmac(secrets.script, question)])
     assert.ok(!noted.includes(planted), planted);
   assert.doesNotMatch(noted, /[0-9a-f]{64}/);
+});
+
+test("the last 24 hours have their counts, whether anything came or not", () => {
+  const now = new Date("2026-01-02T03:59:59Z");
+  const count = (hour: string, kind: "script" | "battlemetrics" | "steam", outcome: string, count: number) => ({
+    hour: `2026-01-0${hour}:00:00.000Z`,
+    kind,
+    outcome,
+    count,
+  });
+  const hours = hoursOf(
+    "script",
+    [
+      count("1T03", "script", "accepted", 99),
+      count("1T04", "script", "accepted", 1),
+      count("2T03", "script", "accepted", 2),
+      count("2T03", "script", "refused", 3),
+      count("2T03", "battlemetrics", "accepted", 77),
+      count("2T03", "steam", "answer", 77),
+    ],
+    now,
+  );
+  assert.equal(hours.length, 24);
+  assert.deepEqual(hours[0], { accepted: 1, ignored: 0, refused: 0 });
+  assert.deepEqual(hours[23], { accepted: 2, ignored: 0, refused: 3 });
+  assert.equal(hours.filter(({ accepted }) => accepted > 0).length, 2);
 });

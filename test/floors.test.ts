@@ -19,6 +19,7 @@ const floors: Record<string, number> = {
   "database/guarded.ts": 1,
   "metrics.ts": 5,
   "activity.ts": 5,
+  "warnings.ts": 6,
   "statistics.ts": 6,
   "sample.ts": 4,
   "how-to-use.ts": 4,

@@ -1,10 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import type { Summary } from "../src/activity.ts";
-import type { Connection } from "../src/connections.ts";
-import { histogramHours, hoursOf, isEmbedded, statisticsIn, warningsOf } from "../src/statistics.ts";
+import { histogramHours, statisticsIn } from "../src/statistics.ts";
 import { createTestDatabase, type TestDatabase } from "./support/database.ts";
-import { testConfig } from "./support/service.ts";
 
 let db: TestDatabase;
 before(async () => {
@@ -53,82 +50,4 @@ test("of a large table only a part is looked at, and the figures are near the tr
   near(totals.players, 250_000, 0.02);
   near(totals.steam[0] ?? 0, 62_500, 0.1);
   near(totals.steam[3] ?? 0, 125_000, 0.1);
-});
-
-test("the last 24 hours have their counts, whether anything came or not", () => {
-  const now = new Date("2026-01-02T03:59:59Z");
-  const count = (hour: string, kind: "script" | "battlemetrics" | "steam", outcome: string, count: number) => ({
-    hour: `2026-01-0${hour}:00:00.000Z`,
-    kind,
-    outcome,
-    count,
-  });
-  const hours = hoursOf(
-    "script",
-    [
-      count("1T03", "script", "accepted", 99),
-      count("1T04", "script", "accepted", 1),
-      count("2T03", "script", "accepted", 2),
-      count("2T03", "script", "refused", 3),
-      count("2T03", "battlemetrics", "accepted", 77),
-      count("2T03", "steam", "answer", 77),
-    ],
-    now,
-  );
-  assert.equal(hours.length, 24);
-  assert.deepEqual(hours[0], { accepted: 1, ignored: 0, refused: 0 });
-  assert.deepEqual(hours[23], { accepted: 2, ignored: 0, refused: 3 });
-  assert.equal(hours.filter(({ accepted }) => accepted > 0).length, 2);
-});
-
-test("warnings say what is not as it should be, and nothing when all is well", async () => {
-  const config = await testConfig({ STEAM: { KEY: "key" } });
-  const now = new Date("2026-01-02T12:00:00Z");
-  const bm: Connection = {
-    kind: "battlemetrics",
-    path: "bm",
-    secret: "s",
-    enabled: true,
-    fixedGameId: null,
-    oldSecret: null,
-    oldSecretUntil: null,
-    createdAt: "",
-    updatedAt: "",
-  };
-  const steam = { breaker: "closed", reason: "" };
-  const summary: Summary = {
-    kind: "battlemetrics",
-    path: "bm",
-    acceptedAt: "2026-01-02T11:00:00.000Z",
-    refusedAt: null,
-    refusedCode: null,
-    refusedReason: null,
-    accepted: 5,
-    ignored: 0,
-    refused: 0,
-    badSignatures: 0,
-  };
-  const codes = (known: Partial<Parameters<typeof warningsOf>[0]>) =>
-    warningsOf({ config, connections: [bm], summaries: [summary], steam, now, ...known }).map(({ code }) => code);
-  assert.deepEqual(codes({}), []);
-  assert.deepEqual(codes({ connections: [] }), ["no-connection"]);
-  assert.deepEqual(codes({ config: await testConfig({ HMAC: { ENABLE: false } }) }), ["hmac-off", "no-steam-key"]);
-  assert.deepEqual(codes({ steam: { breaker: "open", reason: "status 403" } }), ["steam-fails"]);
-  assert.deepEqual(codes({ connections: [{ ...bm, secret: null }] }), ["no-secret"]);
-  const silent = { ...summary, acceptedAt: "2026-01-01T11:59:00.000Z" };
-  assert.deepEqual(codes({ summaries: [silent] }), ["silent"]);
-  assert.deepEqual(codes({ summaries: [silent], connections: [{ ...bm, enabled: false }] }), []);
-  assert.deepEqual(codes({ summaries: [{ ...silent, acceptedAt: null }] }), []);
-  assert.deepEqual(codes({ summaries: [{ ...summary, badSignatures: 2 }] }), []);
-  assert.deepEqual(codes({ summaries: [{ ...summary, badSignatures: 3 }] }), ["bad-signatures"]);
-  const stale = { ...summary, refusedAt: "2026-01-02T11:30:00.000Z", refusedCode: "stale-timestamp" };
-  assert.deepEqual(codes({ summaries: [stale] }), ["stale-timestamps"]);
-  assert.deepEqual(codes({ summaries: [{ ...stale, acceptedAt: "2026-01-02T11:31:00.000Z" }] }), []);
-});
-
-test("the database is our own unless a server is named", async () => {
-  const config = await testConfig();
-  assert.equal(isEmbedded(config), true);
-  assert.equal(isEmbedded({ ...config, databaseUrl: "postgres://there/" }), false);
-  assert.equal(isEmbedded({ ...config, POSTGRES: { ...config.POSTGRES, HOST: "db" } }), false);
 });

@@ -1,5 +1,6 @@
+import type { Ended } from "../activity.ts";
 import { type Html, html } from "../html.ts";
-import { type Ended, histogramHours } from "../statistics.ts";
+import { histogramHours } from "../statistics.ts";
 import { number, type Reader } from "./reader.ts";
 
 const width = 480;
@@ -52,7 +53,7 @@ export function histogram(reader: Reader, steam: readonly number[], battlemetric
     const counts = { steam: steam[index] ?? 0, battlemetrics: battlemetrics[index] ?? 0 };
     const size = (count: number) => (count === 0 ? 0 : Math.max(2, (count / most) * height));
     const half = (step - 12) / 2;
-    return html`<g><title>${name(index)} ${reader.texts.common.hours}: Steam ${number(reader, counts.steam)}, ${overview.onServers} ${number(reader, counts.battlemetrics)}</title><rect x="${fixed(index * step)}" y="0" width="${fixed(step)}" height="${height}" class="touch"/>
+    return html`<g><title>${name(index)} ${reader.texts.common.hours}: Steam ${number(reader, counts.steam)}, ${reader.texts.players.battlemetrics} ${number(reader, counts.battlemetrics)}</title><rect x="${fixed(index * step)}" y="0" width="${fixed(step)}" height="${height}" class="touch"/>
 ${rectangle("steam", index * step + 5, height - size(counts.steam), half, size(counts.steam))}
 ${rectangle("accepted", index * step + 7 + half, height - size(counts.battlemetrics), half, size(counts.battlemetrics))}</g>`;
   });

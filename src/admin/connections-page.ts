@@ -3,7 +3,6 @@ import { addressOf, type Connection, type Kind } from "../connections.ts";
 import { placeholder, scriptExamples, webhookFields } from "../how-to-use.ts";
 import { type Html, html } from "../html.ts";
 import type { Tried } from "../sample.ts";
-import { pageOf } from "./overview.ts";
 import { ago, moment, number, type Reader } from "./reader.ts";
 import type { Texts } from "./texts.ts";
 
@@ -17,6 +16,11 @@ export type Filled = {
   values: Record<string, string>;
   problems: Record<string, keyof Texts["connections"]["problems"]>;
 };
+
+/** Where the panel shows a connection. */
+export function pageOf({ kind, path }: Pick<Connection, "kind" | "path">): string {
+  return `/admin/connections/${kind}/${encodeURIComponent(path)}/`;
+}
 
 /** All connections, a row each. */
 export function connectionList(

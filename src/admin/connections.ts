@@ -10,6 +10,7 @@ import {
   shortSecretCharacters,
 } from "../connections.ts";
 import { publicUrl } from "../how-to-use.ts";
+import type { Answer } from "../http/call.ts";
 import { Refusal } from "../http/refusal.ts";
 import { gameId, Malformed, oneOf, type Parser } from "../parse.ts";
 import { ownUrl, type Tried, trySample } from "../sample.ts";
@@ -20,8 +21,8 @@ import {
   connectionPage,
   type Filled,
   keptHours,
+  pageOf,
 } from "./connections-page.ts";
-import { pageOf } from "./overview.ts";
 import { formOf, type PageHandler, page, type Request, seeOther } from "./page.ts";
 import type { PanelDeps } from "./panel.ts";
 
@@ -70,52 +71,58 @@ export function connectionRoutes(deps: PanelDeps): Record<string, PageHandler> {
     return found;
   }
 
-  /** What a form of a connection's page asks for; comes back with the `done` of the next page, or the page itself. */
-  const actions: Record<string, (one: Connection, form: URLSearchParams, request: Request) => Promise<Done>> = {
-    enable: async (one) => ({ done: await saved(table.setEnabled(one, true), "enabled") }),
-    disable: async (one) => ({ done: await saved(table.setEnabled(one, false), "disabled") }),
-    "drop-old-secret": async (one) => ({ done: await saved(table.dropOldSecret(one), "dropped") }),
+  /** What was changed takes effect at once, not at the next reading; the list sends its forms from where it stands. */
+  async function changed(one: Connection, form: URLSearchParams, done: string): Promise<Answer> {
+    await directory.refresh();
+    return seeOther(form.get("from") === "list" ? "/admin/connections/" : `${pageOf(one)}?done=${done}`);
+  }
+
+  /** What the forms of a connection's page ask for. */
+  const actions: Record<string, (one: Connection, form: URLSearchParams, request: Request) => Promise<Answer>> = {
+    enable: async (one, form) => {
+      await table.setEnabled(one, true);
+      return changed(one, form, "enabled");
+    },
+    disable: async (one, form) => {
+      await table.setEnabled(one, false);
+      return changed(one, form, "disabled");
+    },
+    "drop-old-secret": async (one, form) => {
+      await table.dropOldSecret(one);
+      return changed(one, form, "dropped");
+    },
     rotate: async (one, form, request) => {
       const filled = fill(form, ["secret", "keep"]);
       const secret = filled.values["secret"] === "" ? makeSecret() : filled.parse("secret", secretText);
       const keepHours = filled.parse("keep", oneOf(keptHours));
-      if (secret === undefined || keepHours === undefined) return { answer: await show(request, one, { filled }) };
-      const change =
-        keepHours === "0" ? table.setSecret(one, secret) : table.rotate(one, secret, Number(keepHours) * 3_600);
-      return { done: await saved(change, "rotated") };
+      if (secret === undefined || keepHours === undefined) return show(request, one, { filled });
+      await table.setSecret(one, secret, Number(keepHours) * 3_600);
+      return changed(one, form, "rotated");
     },
     change: async (one, form, request) => {
       const filled = fill(form, ["path", "game"]);
       const path = filled.parse("path", connectionPath);
       const fixedGameId = filled.parse("game", gameOrAny);
-      if (path === undefined || fixedGameId === undefined) return { answer: await show(request, one, { filled }) };
-      const outcome = await table.change(one, { path, fixedGameId });
-      if (outcome === "path-taken") {
+      if (path === undefined || fixedGameId === undefined) return show(request, one, { filled });
+      if ((await table.change(one, { path, fixedGameId })) === "path-taken") {
         filled.problems["path"] = "taken";
-        return { answer: await show(request, one, { filled }) };
+        return show(request, one, { filled });
       }
-      return { done: await saved(directory.refresh(), "changed"), at: { ...one, path } };
+      return changed({ ...one, path }, form, "changed");
     },
     try: async (one, _, request) => {
       const tried = await trySample(one, ownUrl(config.SERVER, deps.port()), database).catch((error) => {
         log.warn("a sample for our own address had no answer", { error });
         return "no-answer" as const;
       });
-      return { answer: await show(request, one, { tried }) };
+      return show(request, one, { tried });
     },
     delete: async (one) => {
       await table.remove(one);
       await directory.refresh();
-      return { answer: seeOther("/admin/connections/?done=deleted") };
+      return seeOther("/admin/connections/?done=deleted");
     },
   };
-
-  /** What was changed takes effect at once, not at the next reading. */
-  async function saved(change: Promise<unknown>, done: string): Promise<string> {
-    await change;
-    await directory.refresh();
-    return done;
-  }
 
   async function add(kind: Kind, request: Request) {
     const form = await formOf(request);
@@ -154,10 +161,7 @@ export function connectionRoutes(deps: PanelDeps): Record<string, PageHandler> {
       const action = form.get("action") ?? "";
       const act = Object.hasOwn(actions, action) ? actions[action] : undefined;
       if (!act) throw new Malformed("action", "one of this page");
-      const { answer, done, at = connection } = await act(connection, form, request);
-      if (answer) return answer;
-      const isFromList = form.get("from") === "list";
-      return seeOther(isFromList ? "/admin/connections/" : `${pageOf(at)}?done=${done}`);
+      return act(connection, form, request);
     },
     [`GET /admin/connections/${kind}/delete/:path/`]: async (request) => {
       const connection = await named(request, kind);
@@ -181,10 +185,6 @@ export function connectionRoutes(deps: PanelDeps): Record<string, PageHandler> {
     ...Object.assign({}, ...kinds.map(ofKind)),
   };
 }
-
-type Done =
-  | { answer: Awaited<ReturnType<PageHandler>>; done?: never; at?: never }
-  | { answer?: never; done: string; at?: Connection };
 
 /** No game is named: whatever the sender says. */
 const gameOrAny: Parser<number | null> = (value, place) =>

@@ -1,17 +1,12 @@
-import { activityIn, type HourlyCount, type Summary } from "../activity.ts";
-import { type Connection, connectionsIn } from "../connections.ts";
+import { activityIn, type HourlyCount, hoursOf, type Summary } from "../activity.ts";
+import { connectionsIn } from "../connections.ts";
+import { isEmbedded } from "../database/open.ts";
 import { type Html, html } from "../html.ts";
-import {
-  hoursOf,
-  isEmbedded,
-  type NewestPlayer,
-  statisticsIn,
-  type Totals,
-  type Warning,
-  warningsOf,
-} from "../statistics.ts";
+import { type NewestPlayer, statisticsIn, type Totals } from "../statistics.ts";
 import type { GateStatus } from "../steam-gate.ts";
+import { type Warning, warningsOf } from "../warnings.ts";
 import { endedWords, histogram, hoursChart, legend } from "./charts.ts";
+import { pageOf } from "./connections-page.ts";
 import { type PageHandler, page } from "./page.ts";
 import type { PanelDeps } from "./panel.ts";
 import { ago, bytes, hours, number, type Reader } from "./reader.ts";
@@ -91,7 +86,7 @@ ${strangersLine(reader, shown.strangers)}
 <section class="card"><h2>${words.histogram}</h2><p class="quiet">${totals.isEstimate ? words.estimate : words.histogramOf}</p>${histogram(reader, totals.steam, totals.battlemetrics)}${legend(
     [
       ["steam", "Steam"],
-      ["accepted", words.onServers],
+      ["accepted", reader.texts.players.battlemetrics],
     ],
   )}</section>
 <section class="card"><h2>${words.newest}</h2>${newestTable(reader, shown.newest)}</section>
@@ -121,12 +116,12 @@ function steamState(reader: Reader, { steam, hasKey }: Overview): Html {
 function newestTable(reader: Reader, players: readonly NewestPlayer[]): Html {
   const { overview: words, players: columns } = reader.texts;
   if (players.length === 0) return html`<p class="empty">${words.noPlayers}</p>`;
-  return html`<table class="stack"><thead><tr><th>${columns.player}</th><th class="number">Steam</th><th class="number">${words.onServers}</th><th>${columns.created}</th></tr></thead>
+  return html`<table class="stack"><thead><tr><th>${columns.player}</th><th class="number">Steam</th><th class="number">${columns.battlemetrics}</th><th>${columns.created}</th></tr></thead>
 <tbody>${players.map(
     ({ steamId, steamSeconds, bmSeconds, createdAt }) => html`<tr>
 <td data-label="${columns.player}"><a href="/admin/players/${steamId}/" class="id">${steamId}</a></td>
 <td data-label="Steam" class="number">${hours(reader, steamSeconds)}</td>
-<td data-label="${words.onServers}" class="number">${hours(reader, bmSeconds)}</td>
+<td data-label="${columns.battlemetrics}" class="number">${hours(reader, bmSeconds)}</td>
 <td data-label="${columns.created}">${ago(reader, createdAt)}</td></tr>`,
   )}</tbody></table>`;
 }
@@ -152,9 +147,4 @@ function warningWords(reader: Reader, warning: Warning): Html {
   if (warning.code === "steam-fails")
     return html`${warnings["steam-fails"]} ${warning.reason && `(${warning.reason})`}`;
   return html`${warnings[warning.code]}`;
-}
-
-/** Where the panel shows a connection. */
-export function pageOf({ kind, path }: Pick<Connection, "kind" | "path">): string {
-  return `/admin/connections/${kind}/${encodeURIComponent(path)}/`;
 }

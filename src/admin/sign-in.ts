@@ -79,6 +79,10 @@ export function signInsIn(database: Pick<Database, "run">) {
       const token = randomBytes(32).toString("base64url");
       const { count } = await database.run(
         (sql) => sql`
+          with ended as (
+            delete from sessions
+            where used_at < now() - ${idleHours} * interval '1 hour' or created_at < now() - ${mostDays} * interval '1 day'
+          )
           insert into sessions (token_sha256)
           select ${sha256(token)}::bytea where ${passwordHash} = (
             select value from panel_settings where name in (${configPasswordName}, ${passwordName}) order by name = ${configPasswordName} desc limit 1)

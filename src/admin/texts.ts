@@ -146,7 +146,6 @@ const en = {
     histogram: "Players by hours",
     histogramOf: "How many players have so many hours.",
     estimate: "How many players have so many hours, reckoned from a part of them.",
-    onServers: "On your servers",
     newest: "Newest players",
     noPlayers: "No player is known yet. They come with the first delivery or query.",
     strangers: (count: number) =>
@@ -273,7 +272,7 @@ const en = {
       secret: "Paste the secret, or use the other button.",
       game: "A whole number, or nothing.",
     },
-    short: "The secret is short and could be guessed. It was taken all the same.",
+    short: "The secret is short and could be guessed. It was accepted all the same.",
     done: {
       created: "The connection is made. It is let in from now on.",
       enabled: "Switched on.",
@@ -321,9 +320,9 @@ const en = {
     tryBad: "The service refused it.",
     tryNone: "The service gave no answer.",
     log: "Log",
-    accepted: "Taken",
+    accepted: "Accepted",
     refused: "Refused",
-    nothingAccepted: "Nothing was taken yet.",
+    nothingAccepted: "Nothing was accepted yet.",
     nothingRefused: "Nothing was refused.",
     kept: (count: number) => `The newest ${count}; a few seconds late.`,
     time: "Time",
@@ -413,7 +412,6 @@ const ru: Texts = {
     histogram: "Игроки по часам",
     histogramOf: "Сколько игроков столько наиграли.",
     estimate: "Сколько игроков столько наиграли, по выборке.",
-    onServers: "На ваших серверах",
     newest: "Новые игроки",
     noPlayers: "Пока никто не известен. Игроки появятся с первой доставкой или первым запросом.",
     strangers: (count: number) =>

@@ -153,9 +153,7 @@ async function rotate(context: Context): Promise<void> {
   const keepSeconds = duration(stringOption(context.options, "keep-old") ?? "24h", "--keep-old");
   const connection = await existing(context);
   const secret = await secretFor(connection.kind, context);
-  const table = connectionsIn(await context.open());
-  if (keepSeconds === 0) await table.setSecret(connection, secret);
-  else await table.rotate(connection, secret, keepSeconds);
+  await connectionsIn(await context.open()).setSecret(connection, secret, keepSeconds);
   const kept = (await existing(context)).oldSecretUntil;
   context.print(
     `The new secret is set; a running service follows within 5 seconds. ${kept === null ? "The old one is no longer accepted." : `The old one is accepted until ${kept}.`}\n\n${howToUse({ ...connection, secret }, context.config)}`,

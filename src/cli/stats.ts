@@ -1,7 +1,9 @@
-import { activityIn } from "../activity.ts";
+import { activityIn, hoursOf } from "../activity.ts";
 import { texts } from "../admin/texts.ts";
 import { connectionsIn } from "../connections.ts";
-import { histogramHours, hoursOf, isEmbedded, statisticsIn, type Warning, warningsOf } from "../statistics.ts";
+import { isEmbedded } from "../database/open.ts";
+import { histogramHours, statisticsIn } from "../statistics.ts";
+import { type Warning, warningsOf } from "../warnings.ts";
 import { type Command, type Context, table } from "./command.ts";
 
 export const statsCommands: Record<string, Command> = {

@@ -60,6 +60,9 @@ function serverAddress({ POSTGRES, databaseUrl }: Config): Address | undefined {
   };
 }
 
+/** Whether the service brings its database along. */
+export const isEmbedded = (config: Config) => serverAddress(config) === undefined;
+
 async function openEmbedded({ SERVER, POSTGRES }: Config, log: Log, { besideService, onGone, settings }: Options) {
   const running = besideService ? await findRunning(SERVER.DATA_DIR) : undefined;
   const started = running

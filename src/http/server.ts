@@ -166,7 +166,7 @@ function drain(request: IncomingMessage, done: () => void): void {
 
 function refuse(error: unknown, call: Call, log: Log, say: SayRefusal): Answer {
   const refusal = refusalOf(error);
-  const requestId = printable(call.headers["x-request-id"]);
+  const requestId = requestIdOf(call);
   const fields = { ...call.facts, code: refusal.code, ...(requestId ? { requestId } : {}) };
   if (refusal.code === "internal") log.error("a request failed", { ...fields, error, withStack: true });
   else if (refusal.code === "not-found") say("debug", "refused", { ...fields, method: call.method });
@@ -185,7 +185,8 @@ export function refusalOf(error: unknown): Refusal {
   return new Refusal("internal");
 }
 
-/** A stranger's text: up to 64 printable ASCII characters are kept, anything else is dropped. */
-function printable(header: string | string[] | undefined): string | undefined {
-  return typeof header === "string" && /^[\x20-\x7e]{1,64}$/.test(header) ? header : undefined;
+/** The caller's X-Request-ID, a stranger's text: up to 64 printable ASCII characters are kept, anything else is dropped. */
+export function requestIdOf({ headers }: Call): string | undefined {
+  const id = headers["x-request-id"];
+  return typeof id === "string" && /^[\x20-\x7e]{1,64}$/.test(id) ? id : undefined;
 }

@@ -99,6 +99,9 @@ test("a session ends 12 hours after its last use, and 30 days after its beginnin
   assert.equal((await browser.get("/admin/")).status, 303);
   await db.sql`update sessions set used_at = now(), created_at = now() - interval '30 days 1 minute'`;
   assert.equal((await browser.get("/admin/")).status, 303);
+  // And is forgotten when somebody signs in.
+  await browser.signIn();
+  assert.equal((await db.sql`select from sessions`).length, 1);
 });
 
 test("a page that loads itself anew does not keep a session alive", async () => {

@@ -1,37 +1,21 @@
 import assert from "node:assert/strict";
-import { after, afterEach, before, describe, test } from "node:test";
-import type { Browser, Page } from "playwright-core";
-import { openWindow, signInOn, skip, startChromium } from "../support/chromium.ts";
-import { createTestDatabase, type TestDatabase } from "../support/database.ts";
+import { describe, test } from "node:test";
+import type { Page } from "playwright-core";
+import { openWindow, panelSuite, signInOn, skip } from "../support/chromium.ts";
 import { panelPassword } from "../support/panel.ts";
-import { startTestService, type TestService } from "../support/service.ts";
 
 describe("the keyboard", { skip }, () => {
-  let db: TestDatabase;
-  let service: TestService;
-  let browser: Browser;
-
-  before(async () => {
-    db = await createTestDatabase();
-    service = await startTestService(db, { config: { ADMIN: { PASSWORD: panelPassword } } });
-    browser = await startChromium();
-  });
-  after(async () => {
-    await browser?.close();
-    await service.stop();
-    await db.drop();
-  });
-  afterEach(() => Promise.all(browser.contexts().map((context) => context.close())));
+  const suite = panelSuite();
 
   test("suffices from the sign-in to a new connection and its examples, and shows where it is", async () => {
-    const { page, complaints } = await openWindow(browser);
-    await page.goto(`${service.url}/admin/`);
+    const { page, complaints } = await openWindow(suite.browser);
+    await page.goto(`${suite.service.url}/admin/`);
     await page.keyboard.type(panelPassword);
     await page.keyboard.press("Enter");
-    await page.waitForURL(`${service.url}/admin/`);
+    await page.waitForURL(`${suite.service.url}/admin/`);
     await tabTo(page, "Connections");
     await page.keyboard.press("Enter");
-    await page.waitForURL(`${service.url}/admin/connections/`);
+    await page.waitForURL(`${suite.service.url}/admin/connections/`);
     await tabTo(page, "Let a script in");
     await page.keyboard.press("Enter");
     await page.waitForURL(/new/);
@@ -54,10 +38,10 @@ describe("the keyboard", { skip }, () => {
   });
 
   test("can skip what stands on top of every page", async () => {
-    const { page } = await openWindow(browser);
-    await signInOn(page, service.url, panelPassword);
+    const { page } = await openWindow(suite.browser);
+    await signInOn(page, suite.service.url, panelPassword);
     for (const path of ["/admin/connections/", "/admin/players/"]) {
-      await page.goto(service.url + path);
+      await page.goto(suite.service.url + path);
       await tabTo(page, "Skip to content", { most: 1 });
       await page.keyboard.press("Enter");
       await page.keyboard.press("Tab");

@@ -92,7 +92,7 @@ describe("the main path", { skip }, () => {
 
       await click("link", "Connections");
       await click("link", "my-server");
-      const accepted = page.locator("section", { has: page.getByRole("heading", { name: "Taken" }) });
+      const accepted = page.locator("section", { has: page.getByRole("heading", { name: "Accepted" }) });
       await accepted.getByText(anna).waitFor();
       await accepted.getByText("request-7200").waitFor();
       await click("link", "Overview");

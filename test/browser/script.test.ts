@@ -1,44 +1,27 @@
 import assert from "node:assert/strict";
-import { after, afterEach, before, describe, test } from "node:test";
-import type { Browser, Page } from "playwright-core";
-import { openWindow, signInOn, skip, startChromium } from "../support/chromium.ts";
-import { createTestDatabase, type TestDatabase } from "../support/database.ts";
+import { describe, test } from "node:test";
+import type { Page } from "playwright-core";
+import { openWindow, panelSuite, signInOn, skip } from "../support/chromium.ts";
 import { panelPassword } from "../support/panel.ts";
 import { fillPanel, someSteamId } from "../support/panel-data.ts";
-import { startTestService, type TestService } from "../support/service.ts";
 
 /* What the panel's little script makes nicer. */
 
 describe("the script of the pages", { skip }, () => {
-  let db: TestDatabase;
-  let service: TestService;
-  let browser: Browser;
-
-  before(async () => {
-    db = await createTestDatabase();
-    await fillPanel(db);
-    service = await startTestService(db, { config: { ADMIN: { PASSWORD: panelPassword } } });
-    browser = await startChromium();
-  });
-  after(async () => {
-    await browser?.close();
-    await service.stop();
-    await db.drop();
-  });
-  afterEach(() => Promise.all(browser.contexts().map((context) => context.close())));
+  const suite = panelSuite(fillPanel);
 
   const squadjs = "/admin/connections/script/squadjs/?secret=shown";
   const permissions = ["clipboard-read", "clipboard-write"];
 
   for (const isOld of [false, true])
     test(`copies what stands beside the button${isOld ? ", also where pages get no clipboard" : ""}`, async () => {
-      const { context, page, complaints } = await openWindow(browser, { permissions });
+      const { context, page, complaints } = await openWindow(suite.browser, { permissions });
       const reading = await context.newPage();
-      await reading.goto(`${service.url}/admin/`);
+      await reading.goto(`${suite.service.url}/admin/`);
       // As over plain HTTP.
       if (isOld) await page.addInitScript(`Object.defineProperty(navigator, "clipboard", { value: undefined });`);
-      await signInOn(page, service.url, panelPassword);
-      await page.goto(service.url + squadjs);
+      await signInOn(page, suite.service.url, panelPassword);
+      await page.goto(suite.service.url + squadjs);
       const buttons = page.getByRole("button", { name: /^(Copy|Copied)$/, includeHidden: true });
       const copyable = page.locator("[data-copyable]");
       assert.equal(await buttons.count(), await copyable.count());
@@ -57,18 +40,18 @@ describe("the script of the pages", { skip }, () => {
     });
 
   test("shows moments in the reader's own zone", async () => {
-    const { page } = await openWindow(browser, { locale: "ru", timezoneId: "Asia/Vladivostok" });
-    await signInOn(page, service.url, panelPassword);
-    await page.goto(service.url + squadjs);
+    const { page } = await openWindow(suite.browser, { locale: "ru", timezoneId: "Asia/Vladivostok" });
+    await signInOn(page, suite.service.url, panelPassword);
+    await page.goto(suite.service.url + squadjs);
     const moment = page.locator("time.moment").first();
     const at = new Date((await moment.getAttribute("datetime")) ?? "");
     assert.equal(await moment.textContent(), at.toLocaleString("ru", { timeZone: "Asia/Vladivostok" }));
   });
 
   test("brings the overview up to date, but not under somebody's hands", async () => {
-    const { page, complaints } = await openWindow(browser);
+    const { page, complaints } = await openWindow(suite.browser);
     await page.clock.install();
-    await signInOn(page, service.url, panelPassword);
+    await signInOn(page, suite.service.url, panelPassword);
     const label = await page
       .getByRole("img", { name: /^accepted/ })
       .first()
@@ -76,7 +59,7 @@ describe("the script of the pages", { skip }, () => {
     let accepted = Number(/^accepted ([\d,]+), /.exec(label ?? "")?.[1]?.replaceAll(",", ""));
     const more = async () => {
       accepted += 1;
-      await db.sql`
+      await suite.db.sql`
         insert into hourly_counts (hour, kind, path, outcome, count)
         values (date_trunc('hour', now(), 'UTC'), 'battlemetrics', 'more', 'accepted', 1)
         on conflict (hour, kind, path, outcome) do update set count = hourly_counts.count + 1`;
@@ -103,13 +86,13 @@ describe("the script of the pages", { skip }, () => {
   });
 
   test("brings a log up to date, and leaves what is typed and opened above it", async () => {
-    const { page, complaints } = await openWindow(browser);
+    const { page, complaints } = await openWindow(suite.browser);
     await page.clock.install();
-    await signInOn(page, service.url, panelPassword);
-    await page.goto(service.url + squadjs);
+    await signInOn(page, suite.service.url, panelPassword);
+    await page.goto(suite.service.url + squadjs);
     await page.locator("summary").first().click();
     await page.getByLabel("New secret").fill("half of a secret");
-    await db.sql`
+    await suite.db.sql`
       insert into accepted_requests (kind, path, at, is_ignored, players, duration_ms, request_id)
       values ('script', 'squadjs', now(), false, 3, 1, 'the-newest')`;
     assert.equal(await loadsIn10Seconds(page), true);

@@ -103,6 +103,10 @@ test("connections rotate sets another secret, and the old one is accepted for th
       await run(`connections rotate script plugin --keep-old ${given}`);
       assert.equal(await hoursLeft(), hours);
     }
+    // The same once more changes nothing of the one before.
+    await run("connections rotate script plugin --secret the-third-secret-0123 --keep-old 2h");
+    await run("connections rotate script plugin --secret the-third-secret-0123 --keep-old 7d");
+    assert.equal(await hoursLeft(), 2);
     assert.match((await run("connections rotate script plugin --keep-old 0")).out, /no longer accepted/);
     assert.equal(await hoursLeft(), undefined);
     assert.doesNotMatch((await run("connections show script plugin --json")).out, /oldSecret"/);

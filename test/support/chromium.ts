@@ -1,5 +1,10 @@
+import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
+import { after, afterEach, before } from "node:test";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import { createTestDatabase, type TestDatabase } from "./database.ts";
+import { panelPassword } from "./panel.ts";
+import { startTestService, type TestService } from "./service.ts";
 
 const executable =
   process.env["CHROME_PATH"] || ["/usr/bin/chromium", "/usr/bin/chromium-browser"].find((path) => existsSync(path));
@@ -13,6 +18,43 @@ export async function startChromium(): Promise<Browser> {
   if (!executable) throw new Error(advice);
   return chromium.launch({ executablePath: executable, args: ["--disable-gpu"] });
 }
+
+/** For a suite in `describe`: a service with a password and a browser, for all of its tests; windows are closed after each. */
+export function panelSuite(fill: (db: TestDatabase) => Promise<void> = async () => {}): Suite {
+  let begun: Suite | undefined;
+  const suite = () => begun ?? assert.fail("the suite has not begun");
+  before(async () => {
+    const db = await createTestDatabase();
+    await fill(db);
+    const service = await startTestService(db, { config: { ADMIN: { PASSWORD: panelPassword } } });
+    begun = { db, service, browser: await startChromium() };
+  });
+  afterEach(() =>
+    Promise.all(
+      suite()
+        .browser.contexts()
+        .map((context) => context.close()),
+    ),
+  );
+  after(async () => {
+    await begun?.browser.close();
+    await begun?.service.stop();
+    await begun?.db.drop();
+  });
+  return {
+    get db() {
+      return suite().db;
+    },
+    get service() {
+      return suite().service;
+    },
+    get browser() {
+      return suite().browser;
+    },
+  };
+}
+
+export type Suite = { readonly db: TestDatabase; readonly service: TestService; readonly browser: Browser };
 
 /** A window with cookies of its own, in which everything that a browser complains about is noted. */
 export async function openWindow(browser: Browser, options: BrowserContextOptions = {}) {
