@@ -10,23 +10,34 @@ import { Refusal } from "./http/refusal.ts";
  * `waitingItems` waiting: Refusal "overloaded".
  */
 export function coalesce<Item, Result>(options: CoalesceOptions<Item, Result>): (item: Item) => Promise<Result> {
-  const { run, atOnce = 1, sizeOf = () => 1, batchSize, waitingItems, concernsAll } = options;
+  const {
+    run,
+    besideSize = Number.POSITIVE_INFINITY,
+    sizeOf = () => 1,
+    batchSize,
+    waitingItems,
+    concernsAll,
+  } = options;
   let waiting: Waiting<Item, Result>[] = [];
+  let waitingSize = 0;
   let running = 0;
 
   async function runAll(): Promise<void> {
-    while (waiting.length > 0) await settle(nextBatch());
+    while (waiting.length > 0 && (running === 1 || waitingSize >= besideSize)) await settle(nextBatch());
     running -= 1;
   }
 
   /** At least one item, whatever its size. */
   function nextBatch(): Waiting<Item, Result>[] {
     let count = 0;
-    for (let size = 0; count < waiting.length; count += 1) {
-      const one = waiting[count];
-      size += one ? sizeOf(one.item) : 0;
-      if (size > batchSize && count > 0) break;
+    let size = 0;
+    for (const { item } of waiting) {
+      const more = sizeOf(item);
+      if (size + more > batchSize && count > 0) break;
+      size += more;
+      count += 1;
     }
+    waitingSize -= size;
     const batch = waiting.slice(0, count);
     waiting = waiting.slice(count);
     return batch;
@@ -38,7 +49,10 @@ export function coalesce<Item, Result>(options: CoalesceOptions<Item, Result>): 
       const resultOf = await run(items, batch[0]?.sinceMs ?? performance.now());
       for (const [index, { resolve }] of batch.entries()) resolve(resultOf(index));
     } catch (error) {
-      if (concernsAll(error)) return fail([...batch, ...waiting.splice(0)], error);
+      if (concernsAll(error)) {
+        waitingSize = 0;
+        return fail([...batch, ...waiting.splice(0)], error);
+      }
       if (batch.length === 1) return fail(batch, error);
       const half = batch.length >> 1;
       await settle(batch.slice(0, half));
@@ -50,7 +64,8 @@ export function coalesce<Item, Result>(options: CoalesceOptions<Item, Result>): 
     new Promise<Result>((resolve, reject) => {
       if (waiting.length >= waitingItems) throw new Refusal("overloaded");
       waiting.push({ item, sinceMs: performance.now(), resolve, reject });
-      if (running >= atOnce) return;
+      waitingSize += sizeOf(item);
+      if (running === 2 || (running === 1 && waitingSize < besideSize)) return;
       running += 1;
       // Not at once: what came in the same moment, behind this one in the queue of the event loop, takes part.
       setImmediate(runAll);
@@ -59,9 +74,12 @@ export function coalesce<Item, Result>(options: CoalesceOptions<Item, Result>): 
 
 export type CoalesceOptions<Item, Result> = {
   run: (items: Item[], sinceMs: number) => Promise<(index: number) => Result>;
-  /** So many batches may be under way; by default one, so that batches never overtake each other. */
-  atOnce?: number;
-  /** What an item counts for `batchSize`; by default 1. */
+  /**
+   * While a batch is under way, a second one begins beside it as soon as items of this size wait. By default never: then
+   * batches do not overtake each other.
+   */
+  besideSize?: number;
+  /** What an item counts for these sizes; by default 1. */
   sizeOf?: (item: Item) => number;
   batchSize: number;
   waitingItems: number;

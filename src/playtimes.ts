@@ -46,8 +46,9 @@ export type Asked = { steamIds: readonly SteamId[]; gameId: number };
 const concernsAll = (error: unknown) => error instanceof Refusal;
 const writes = { batchSize: 1_000, waitingItems: 10_000, concernsAll };
 // The rows of a batch live until its last one has come: larger ones cost more in garbage collection than they save.
-// Two at once: while we read the rows of one, the database works on the other (100 players: 800 queries/s instead of 400).
-const reads = { atOnce: 2, batchSize: 500, waitingItems: 2_000, concernsAll };
+// A second one beside: while we read the rows of one, the database works on the other (100 players: 800 queries/s instead of
+// 400). Only when it is large: few players a batch cost more than they gain (1 player: 17,500 queries/s instead of 16,300).
+const reads = { besideSize: 100, batchSize: 500, waitingItems: 2_000, concernsAll };
 
 /** Told of each batch, before it is run. */
 export type OnBatch = (of: "deliveries" | "steam-answers" | "queries", items: number) => void;

@@ -85,19 +85,41 @@ test("a batch has a limit; the rest takes part in the one after", async () => {
   assert.deepEqual(hand.batches, [[1, 2], [3, 4], [5]]);
 });
 
-test("two batches may be under way at once, and what comes then shares the third", async () => {
+test("a second batch begins beside the first as soon as enough waits, and what comes then shares the next", async () => {
   const hand = byHand<number>();
-  const call = coalesce({ ...limits, atOnce: 2, run: hand.run });
+  const call = coalesce({ ...limits, besideSize: 2, run: hand.run });
   const answers = [call(1)];
   await turn();
   answers.push(call(2));
   await turn();
-  answers.push(call(3), call(4));
+  assert.deepEqual(hand.batches, [[1]]);
+  answers.push(call(3));
   await turn();
-  assert.deepEqual(hand.batches, [[1], [2]]);
+  answers.push(...[4, 5, 6].map(call));
+  await turn();
+  assert.deepEqual(hand.batches, [[1], [2, 3]]);
   for (let batch = 0; batch < 3; batch += 1) await hand.release();
+  assert.deepEqual(
+    await Promise.all(answers),
+    [1, 2, 3, 4, 5, 6].map((item) => `done ${item}`),
+  );
+  assert.deepEqual(hand.batches, [[1], [2, 3], [4, 5, 6]]);
+});
+
+test("of two batches that are under way, one goes on alone when little waits", async () => {
+  const hand = byHand<number>();
+  const call = coalesce({ ...limits, besideSize: 2, run: hand.run });
+  const answers = [call(1)];
+  await turn();
+  answers.push(call(2), call(3));
+  await turn();
+  answers.push(call(4));
+  await hand.release();
+  assert.deepEqual(hand.batches, [[1], [2, 3]]);
+  await hand.release();
+  assert.deepEqual(hand.batches, [[1], [2, 3], [4]]);
+  await hand.release();
   assert.deepEqual(await Promise.all(answers), ["done 1", "done 2", "done 3", "done 4"]);
-  assert.deepEqual(hand.batches, [[1], [2], [3, 4]]);
 });
 
 test("items may count for more than one, and one that is larger than a batch goes alone", async () => {
