@@ -140,7 +140,8 @@ export function playtimesIn(database: Pick<Database, "run">, onBatch: OnBatch = 
   }
 
   // The limit inside makes each pair a look-up in the primary key, however many they are: a join of many pairs may be
-  // planned as a scan of the whole table.
+  // planned as a scan of the whole table. The last line is always true; for Postgres it makes the plan for any values the
+  // cheapest, so that it keeps that one: it planned anew for each batch of a few players, 0.14 ms beside 0.04 ms of work.
   // A row comes as one text, since each column costs in the driver and in garbage: a query of 100 players takes 550 µs
   // of this process instead of 1,100, and hardly more of the database.
   async function find(questions: Asked[], sinceMs: number) {
@@ -152,7 +153,8 @@ export function playtimesIn(database: Pick<Database, "run">, onBatch: OnBatch = 
           case when steam_status <> 'ok' then steam_checked_at end, bm_seconds, created_at, updated_at) as text
         from unnest(${list(pairs, (pair) => pair.steamId)}::bigint[], ${list(pairs, (pair) => pair.gameId)}::int[])
           with ordinality as asked (steam_id, game_id, place)
-        cross join lateral (select * from playtimes where steam_id = asked.steam_id and game_id = asked.game_id limit 1) as found`,
+        cross join lateral (select * from playtimes where steam_id = asked.steam_id and game_id = asked.game_id limit 1) as found
+        where place between 1 and 1000000`,
       sinceMs,
     );
     const found: (Times | undefined)[] = pairs.map(() => undefined);

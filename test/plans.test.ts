@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import postgres from "postgres";
 import { connectionsIn } from "../src/connections.ts";
-import { connect, type Sql } from "../src/database/connect.ts";
+import { connect, createClient, type Sql } from "../src/database/connect.ts";
 import { steamId } from "../src/parse.ts";
 import { type Listing, playersListIn } from "../src/players-list.ts";
 import { playtimesIn } from "../src/playtimes.ts";
@@ -209,6 +209,23 @@ test("batches of any size are the same few statements, so that they stay prepare
   });
   assert.equal(sent.length, 10);
   assert.equal(new Set(sent.map(({ text }) => text)).size, 2);
+});
+
+test("a query of few players and a delivery are planned at their first times, and not each time anew", async () => {
+  // Postgres keeps plans for each connection.
+  const own = createClient(db.address, 1);
+  const { find, saveBattlemetrics } = playtimesIn({ run: (statement) => statement(own) });
+  for (let time = 0; time < 20; time += 1) {
+    await find({ steamIds: idsFrom(5, 1 + (time % 3)), gameId: squad });
+    await saveBattlemetrics({ steamId: player(5), gameId: squad, seconds: time, signedAt: new Date() });
+  }
+  // Postgres plans five times for the very values, and compares. These columns are there since Postgres 14.
+  const plans = await own<{ custom: number; generic: number }[]>`
+    select custom_plans::int as custom, generic_plans::int as generic from pg_prepared_statements
+    where statement not like '%pg_prepared_statements%' and (statement like '%format(%' or statement like '%bm_signed_at)%')`;
+  await own.end();
+  assert.equal(plans.length, 2);
+  for (const { custom, generic } of plans) assert.ok(custom === 5 && generic >= 15, `${custom} times, kept ${generic}`);
 });
 
 test("reading all connections is one statement", async () => {
