@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { settings } from "../src/config.ts";
+import { heapFlags } from "./support/heap-flags.ts";
 
 const text = (file: string) => readFileSync(file, "utf8");
 
@@ -14,6 +15,14 @@ test("the variables that image and compose file set are settings", () => {
   ];
   assert.ok(set.length >= 4);
   for (const [variable, name] of set) assert.ok(known.includes(name ?? ""), variable);
+});
+
+test("image, npm start and the systemd unit run Node with the same heap flags", () => {
+  assert.equal(heapFlags.length, 2);
+  const program = `${heapFlags.join(" ")} --import tsx src/main.ts`;
+  assert.equal(JSON.parse(text("package.json")).scripts.start, `node ${program}`);
+  for (const readme of ["README.md", "README.ru.md"])
+    assert.ok(text(readme).includes(`ExecStart=/usr/bin/node ${program}\n`), readme);
 });
 
 test("the stack can take over the Django service's: the same project, service, image and volume", () => {

@@ -2,53 +2,56 @@ import type { IncomingMessage } from "node:http";
 import { Refusal } from "./refusal.ts";
 
 export const bodyBytes = 64 * 1024;
-const heldMostBytes = 64 * 1024 * 1024;
+const mostAwaited = 1_000;
 const mostChunks = 4_096;
-const joinedChunks = 128;
+const joinedChunks = 16;
 
 export type ReadBody = (request: IncomingMessage) => Promise<Buffer>;
 
 /**
- * Reads bodies of up to 64 KiB; all that have begun to arrive hold at most 64 MiB together. Throws the Refusals
- * "body-too-large", by what is announced or by what came, and "overloaded", as soon as that is known.
+ * Reads bodies of up to 64 KiB. Throws the Refusals "body-too-large", as soon as that is known by what is announced or by
+ * what came, "malformed" when the body ends early, and "overloaded".
+ *
+ * An honest body comes with its head or right behind it. So that strangers cannot fill the memory with bodies that do not come, at
+ * most 1,000 are awaited: when one more begins, the one that is awaited for the longest time is given up.
  */
 export function bodyReader(): ReadBody {
-  let heldBytes = 0;
+  const awaited = new Set<() => void>();
 
   return (request) =>
     new Promise((resolve, reject) => {
+      if (Number(request.headers["content-length"]) > bodyBytes) throw new Refusal("body-too-large");
       const chunks: Buffer[] = [];
       let bytes = 0;
       let count = 0;
-      const letGo = () => {
-        heldBytes -= bytes;
-        bytes = 0;
-        chunks.length = 0;
+      const end = () => {
+        awaited.delete(giveUp);
         request.off("data", collect);
+        chunks.length = 0;
       };
       const fail = (error: Error) => {
-        letGo();
+        end();
         reject(error);
       };
+      const giveUp = () => fail(new Refusal("overloaded", { headers: { connection: "close" } }));
       const collect = (chunk: Buffer) => {
         bytes += chunk.length;
-        heldBytes += chunk.length;
         count += 1;
         if (bytes > bodyBytes) return fail(new Refusal("body-too-large"));
-        if (heldBytes > heldMostBytes) return fail(new Refusal("overloaded"));
         // Single bytes, each in a chunk of its own, take a hundred times their room, and far more work.
         if (count > mostChunks) return void request.destroy();
         if (chunks.push(chunk) === joinedChunks) chunks.splice(0, joinedChunks, Buffer.concat(chunks));
       };
-      if (Number(request.headers["content-length"]) > bodyBytes) return fail(new Refusal("body-too-large"));
       request.on("data", collect);
       request.on("end", () => {
         resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks));
-        letGo();
+        end();
       });
       // Comes after every request; to make an error each time would cost as much as the signature.
       request.on("close", () => {
         if (!request.complete) fail(new Refusal("malformed", { detail: "The body ended early." }));
       });
+      awaited.add(giveUp);
+      if (awaited.size > mostAwaited) for (const giveUpOldest of awaited) return giveUpOldest();
     });
 }

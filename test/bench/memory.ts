@@ -6,29 +6,21 @@ import { mixed, writeRequests } from "./requests.ts";
 import { startSteam, steamSettings } from "./steam.ts";
 import { type Bench, serviceTarget, stop, type Target } from "./targets.ts";
 
-const variants = {
-  memory: [],
-  "memory, small heap": ["--max-old-space-size=64", "--max-semi-space-size=4"],
-};
-
 /** Resident memory at rest, after a million mixed requests, and after a second million: the load may not make it grow. */
 export async function memory(bench: Bench): Promise<void> {
   const [count, words] = bench.quick ? [100_000, "100,000"] : [1_000_000, "a million"];
   const steam = await startSteam({ hangs: false });
-  for (const [name, flags] of Object.entries(variants)) {
-    const target = await serviceTarget(bench, { env: steamSettings(steam.url), flags });
-    const tell = (what: string, value: number | undefined, unit: string) => {
-      if (value !== undefined) bench.figures.push({ name: `${name}, ${what}`, value, unit });
-    };
-    const { pid } = target.server;
-    await sleep(2_000);
-    tell("at rest", await rssMb(pid), "MB");
-    const first = await after(count, target, bench.folder);
-    tell(`after ${words} requests`, first, "MB");
-    const second = await after(count, target, bench.folder);
-    tell(`after ${words} more`, first && second && second / first, "times that");
-    await stop([target]);
-  }
+  const target = await serviceTarget(bench, { env: steamSettings(steam.url) });
+  const tell = (what: string, value: number | undefined, unit: string) => {
+    if (value !== undefined) bench.figures.push({ name: `memory, ${what}`, value, unit });
+  };
+  await sleep(2_000);
+  tell("at rest", await rssMb(target.server.pid), "MB");
+  const first = await after(count, target, bench.folder);
+  tell(`after ${words} requests`, first, "MB");
+  const second = await after(count, target, bench.folder);
+  tell(`after ${words} more`, first && second && second / first, "times that");
+  await stop([target]);
   await steam.stop();
 }
 

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { heapFlags } from "../support/heap-flags.ts";
 
 export type Running = { url: string; pid: number; stop: () => Promise<void> };
 
@@ -59,9 +60,12 @@ type StartOptions = { env?: NodeJS.ProcessEnv; cwd?: string; group?: boolean };
 export const startHelper = (name: string, args: string[] = []) =>
   start(process.execPath, ["--import", "tsx", fileURLToPath(new URL(name, import.meta.url)), ...args]);
 
-/** What `npm run build` has made in a checkout. */
+/** What `npm run build` has made in a checkout, run as it ships. */
 export function startService(env: NodeJS.ProcessEnv, { checkout = root, flags = [] as string[] } = {}) {
-  return start(process.execPath, [...flags, "dist/main.js"], { cwd: checkout, env: { ...usualSettings, ...env } });
+  return start(process.execPath, [...heapFlags, ...flags, "dist/main.js"], {
+    cwd: checkout,
+    env: { ...usualSettings, ...env },
+  });
 }
 
 export const usualSettings = { PLAYTIME_SERVER_HOST: "127.0.0.1", PLAYTIME_SERVER_PORT: "0" };

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { heapFlags } from "./heap-flags.ts";
 import { noteSaid } from "./said.ts";
 import type { LogLine } from "./service.ts";
 
@@ -30,7 +31,8 @@ type ProcessOptions = {
 };
 
 const repository = fileURLToPath(new URL("../..", import.meta.url));
-const usualCommand = process.env["TEST_COMPILED"] ? ["dist/main.js"] : ["--import", "tsx", "src/main.ts"];
+const program = process.env["TEST_COMPILED"] ? ["dist/main.js"] : ["--import", "tsx", "src/main.ts"];
+const usualCommand = [...heapFlags, ...program];
 
 /** Starts it and waits until it is ready; throws what it wrote when it ends before. */
 export async function startProcess({ env, command = usualCommand, readyMs = 60_000 }: ProcessOptions) {
