@@ -2,24 +2,37 @@ import type { IncomingMessage } from "node:http";
 import { Refusal } from "./refusal.ts";
 
 export const bodyBytes = 64 * 1024;
-const mostAwaited = 1_000;
+const mostAwaited = 300;
 const mostChunks = 4_096;
 const joinedChunks = 16;
 
-export type ReadBody = (request: IncomingMessage) => Promise<Buffer>;
+export type Bodies = {
+  /**
+   * A body of up to 64 KiB. Throws the Refusals "body-too-large", as soon as that is known by what is announced or by what
+   * came, "malformed" when it ends early, and "overloaded".
+   */
+  read: (request: IncomingMessage) => Promise<Buffer>;
+  /** For a request that was answered before its body came: the connection waits for that too. */
+  skip: (request: IncomingMessage) => void;
+};
 
 /**
- * Reads bodies of up to 64 KiB. Throws the Refusals "body-too-large", as soon as that is known by what is announced or by
- * what came, "malformed" when the body ends early, and "overloaded".
- *
- * An honest body comes with its head or right behind it. So that strangers cannot fill the memory with bodies that do not come, at
- * most 1,000 are awaited: when one more begins, the one that is awaited for the longest time is given up.
+ * An honest body comes with its head or right behind it. So that strangers cannot fill the memory with requests whose bodies do
+ * not come, at most 300 are awaited: when one more begins, the one that is awaited for the longest time is given up.
  */
-export function bodyReader(): ReadBody {
+export function createBodies(): Bodies {
   const awaited = new Set<() => void>();
 
-  return (request) =>
-    new Promise((resolve, reject) => {
+  function wait(giveUp: () => void): void {
+    awaited.add(giveUp);
+    if (awaited.size <= mostAwaited) return;
+    const [oldest = giveUp] = awaited;
+    awaited.delete(oldest);
+    oldest();
+  }
+
+  const read = (request: IncomingMessage) =>
+    new Promise<Buffer>((resolve, reject) => {
       if (Number(request.headers["content-length"]) > bodyBytes) throw new Refusal("body-too-large");
       const chunks: Buffer[] = [];
       let bytes = 0;
@@ -51,7 +64,14 @@ export function bodyReader(): ReadBody {
       request.on("close", () => {
         if (!request.complete) fail(new Refusal("malformed", { detail: "The body ended early." }));
       });
-      awaited.add(giveUp);
-      if (awaited.size > mostAwaited) for (const giveUpOldest of awaited) return giveUpOldest();
+      wait(giveUp);
     });
+
+  function skip(request: IncomingMessage): void {
+    const giveUp = () => void request.destroy();
+    request.on("close", () => awaited.delete(giveUp));
+    wait(giveUp);
+  }
+
+  return { read, skip };
 }
