@@ -66,7 +66,7 @@ describe("the embedded database", { concurrency: 2 }, () => {
         checksums: "on",
         encoding: "UTF8",
         addresses: "",
-        buffers: "8MB",
+        buffers: "40MB",
       });
     });
 
