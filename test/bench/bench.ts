@@ -52,7 +52,7 @@ async function main(): Promise<void> {
     say("building the service");
     for (const checkout of beside === undefined ? [undefined] : [undefined, beside]) await build(checkout);
     database = await startDatabase(join(folder, "data"));
-    const pace = quick ? { rounds: 1, seconds: 2 } : { rounds: 5, seconds: 4 };
+    const pace = quick ? { rounds: 1, seconds: 2, warmSeconds: 1 } : { rounds: 5, seconds: 4, warmSeconds: 10 };
     const bench: Bench = { folder, database, ...pace, quick, beside, rows: [], figures: [] };
     for (const name of names) {
       say(`${name} …`);

@@ -29,6 +29,8 @@ export type Comparison = {
   connections: readonly number[];
   rounds: number;
   seconds: number;
+  /** For so long a server is warmed up at most. */
+  warmSeconds: number;
   postgresPid: number | undefined;
   /** Makes the requests of a round, enough for so many; `check` looks at what a target has done with them. */
   prepare: (count: number) => Promise<Prepared>;
@@ -88,10 +90,9 @@ function summary(
 const rate = (one: Load | undefined) => (one ? one.requests / one.seconds : 0);
 
 const warmRequests = 20_000;
-const warmSeconds = 10;
 
 /** Code runs ten times faster once it is compiled. Answers with the highest rate, the bare server's left aside. */
-async function warmUp({ targets, prepare }: Comparison): Promise<number> {
+async function warmUp({ targets, warmSeconds, prepare }: Comparison): Promise<number> {
   const prepared = await prepare(warmRequests * 4);
   const rates: number[] = [];
   for (const { name, server } of targets) {

@@ -101,8 +101,8 @@ type Run = Pick<Comparison, "scenario" | "targets" | "prepare"> & Partial<Compar
 
 async function run(bench: Bench, comparison: Run): Promise<void> {
   process.stderr.write(`  ${comparison.scenario}\n`);
-  const { rounds, seconds, database } = bench;
-  const usual = { other: reference, connections: [32], rounds, seconds, postgresPid: database.pid };
+  const { rounds, seconds, warmSeconds, database } = bench;
+  const usual = { other: reference, connections: [32], rounds, seconds, warmSeconds, postgresPid: database.pid };
   bench.rows.push(...(await compare({ ...usual, ...comparison })));
 }
 

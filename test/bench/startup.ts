@@ -7,7 +7,7 @@ import { type Bench, usualRows } from "./targets.ts";
 /** From the start of the process to its first answer. */
 export async function startUp(bench: Bench): Promise<void> {
   const { address } = await bench.database.create(usualRows);
-  const times = bench.quick ? 3 : 7;
+  const times = bench.quick ? 1 : 7;
   const tell = (name: string, value: number) => bench.figures.push({ name, value, unit: "s to the first answer" });
 
   tell("start, compiled, on a running Postgres", await timed(times, () => startService(asSettings(address))));

@@ -8,6 +8,7 @@ export type Bench = {
   database: DatabaseServer;
   rounds: number;
   seconds: number;
+  warmSeconds: number;
   quick: boolean;
   /** Another checkout, the service of which takes part in every round. */
   beside: string | undefined;
