@@ -35,24 +35,24 @@ export async function findBinaries({
   systemDir = "/usr/lib/postgresql",
 }: Search): Promise<Binaries> {
   const programs = wanted === undefined ? ["postgres", "initdb"] : ["postgres"];
-  const others = new Set<number>();
+  const majors = new Set<number>();
   const own = binDir === "" ? await packaged() : undefined;
-  if (own !== undefined && wanted !== undefined) others.add(own.major);
+  if (own !== undefined && wanted !== undefined) majors.add(own.major);
   for await (const bin of binDir === "" ? searched(place.dir, own, wanted, systemDir) : [resolve(binDir)]) {
     const version = await versionOf(bin, programs, place);
     if (version === undefined) continue;
     const major = Number.parseInt(version, 10);
     if (major === (wanted ?? major)) return { bin, version, major };
-    others.add(major);
+    majors.add(major);
   }
-  if (wanted !== undefined && others.has(wanted)) {
+  if (wanted !== undefined && majors.has(wanted)) {
     throw new DatabaseProblem(
       `Postgres ${wanted} is here, but uid ${place.account.uid ?? process.getuid?.()} cannot run it: ` +
         `let every user pass the folders above ${place.dir} (chmod o+x).`,
     );
   }
-  if (others.size > 0) {
-    const have = [...others].join(" and ");
+  if (majors.size > 0) {
+    const have = [...majors].join(" and ");
     throw new DatabaseProblem(
       `The database in ${join(place.dir, "pg")} was made by Postgres ${wanted}, and only Postgres ${have} is here. ` +
         `Install Postgres ${wanted} again, or: make a backup with the version of the service that ran before, ` +

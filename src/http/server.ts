@@ -1,15 +1,15 @@
-import { createServer, type Server as HttpServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { type AddressInfo, Server as NetServer, type Socket } from "node:net";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { type AddressInfo, Server as NetServer } from "node:net";
 import type { Writable } from "node:stream";
 import type { Log } from "../log.ts";
 import { Malformed } from "../parse.ts";
 import { type Bodies, bodyBytes, createBodies } from "./body.ts";
 import type { Answer, Call, Handler } from "./call.ts";
+import { idleConnections } from "./idle.ts";
 import { Refusal } from "./refusal.ts";
 import { refusalLog, type SayRefusal } from "./refusal-log.ts";
 
 const mostConnections = 5_000;
-const mostIdle = 2_000;
 const headerBytes = 16 * 1024;
 const headersMs = 10_000;
 const requestMs = 15_000;
@@ -56,8 +56,9 @@ export async function serve({ route, host, port, log }: ServeOptions): Promise<S
       send(request, response, refuse(error, call, log, say), isStopping);
     } finally {
       idle.add(request.socket);
-      const isKept = !request.destroyed && response.getHeader("connection") !== "close";
-      if (isKept && !request.complete) bodies.skip(request);
+      // An answer that closes the connection waits for no body.
+      const isClosing = request.destroyed || response.getHeader("connection") === "close";
+      if (!request.complete && !isClosing) bodies.skip(request);
     }
   }
 
@@ -86,29 +87,6 @@ export async function serve({ route, host, port, log }: ServeOptions): Promise<S
 
 export type ServeOptions = { route: (call: Call) => Handler; host: string; port: number; log: Log };
 export type Server = { port: number; stop: () => Promise<void> };
-
-/**
- * Connections without a request under way. Each takes 10 KB, so that strangers could fill the memory with them, or keep
- * others out: beyond 2,000 the one that has been idle for the longest time is closed.
- */
-function idleConnections(server: HttpServer) {
-  const idle = new Set<Socket>();
-  const add = (socket: Socket) => {
-    if (socket.destroyed) return;
-    // The last one is the one that became idle last.
-    idle.delete(socket);
-    idle.add(socket);
-    if (idle.size <= mostIdle) return;
-    const [oldest = socket] = idle;
-    idle.delete(oldest);
-    oldest.destroy();
-  };
-  server.on("connection", (socket) => {
-    add(socket);
-    socket.once("close", () => idle.delete(socket));
-  });
-  return { add, remove: (socket: Socket) => idle.delete(socket) };
-}
 
 function callOf(request: IncomingMessage, bodies: Bodies): Call {
   return {

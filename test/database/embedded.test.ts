@@ -504,12 +504,20 @@ describe("the embedded database", { concurrency: 2 }, () => {
       );
     });
 
-    test("a database whose folder was closed later is not replaced by an empty one", { skip: needsRoot }, async (t) => {
+    test("a database whose folder was closed later is not replaced by an empty one", {
+      skip: needsRoot || needsPackage,
+    }, async (t) => {
+      const project = await withPackage(t, { hasLinks: true });
       const dataDir = await dataFolder(t);
       await chmod(join(dataDir, ".."), 0o700);
-      await refuses(
-        dataDir,
-        /does not start: .*Permission denied|uid \d+ cannot run it: let every user pass the folders/,
+      assert.match(
+        (await host(t, { dataDir }, { repository: project }).says("problem")) ?? "",
+        /does not start: .*Permission denied/,
+      );
+      await chmod(join(project, ".."), 0o700);
+      assert.match(
+        (await host(t, { dataDir }, { repository: project }).says("problem")) ?? "",
+        /Postgres \d+ is here, but uid \d+ cannot run it: let every user pass the folders above .*\/data/,
       );
     });
   });
