@@ -42,6 +42,7 @@ const floors: Record<string, number> = {
   "http/server.ts": 2,
   "http/refusal-log.ts": 1,
   "http/body.ts": 1,
+  "http/idle.ts": 1,
   "http/router.ts": 1,
   "config.ts": 1,
   "coalesce.ts": 1,
