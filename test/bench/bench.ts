@@ -65,6 +65,8 @@ async function main(): Promise<void> {
     ].join(", ");
     const result = { date: new Date().toISOString().slice(0, 10), machine, rows: bench.rows, figures: bench.figures };
     const goals = judge(result);
+    if (quick)
+      say("One short round of servers that are hardly warm: only a whole run tells whether a floor is reached.");
     process.stdout.write(json ? `${JSON.stringify({ ...result, goals }, null, 2)}\n` : tables(result, goals));
   } finally {
     await cleanUp();
