@@ -1,17 +1,17 @@
-import { activityIn, createActivity } from "./activity.ts";
 import type { PanelDeps } from "./admin/panel.ts";
 import type { Config } from "./config.ts";
-import { openDirectory } from "./connections.ts";
+import { openDirectory } from "./connections/connections.ts";
 import type { Database } from "./database/connect.ts";
 import type { Call, Handler } from "./http/call.ts";
 import { router } from "./http/router.ts";
 import type { Log } from "./log.ts";
-import { createMetrics } from "./metrics.ts";
-import { observed } from "./observed.ts";
-import { playtimesIn } from "./playtimes.ts";
+import { playtimesIn } from "./players/playtimes.ts";
 import { query } from "./query.ts";
 import { createSteam } from "./steam.ts";
 import { version } from "./version.ts";
+import { activityIn, createActivity } from "./watch/activity.ts";
+import { createMetrics } from "./watch/metrics.ts";
+import { observed } from "./watch/observed.ts";
 import { webhook } from "./webhook.ts";
 
 /** Every address of the service. */

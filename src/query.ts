@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { anySecret, type Connection, type Directory } from "./connections.ts";
+import { anySecret, type Connection, type Directory } from "./connections/connections.ts";
 import type { Answer, Handler } from "./http/call.ts";
 import { Refusal } from "./http/refusal.ts";
 import { parseJson } from "./json.ts";
 import { boolean, gameId, isSteamId, Malformed, object, optional, type SteamId, steamId } from "./parse.ts";
-import type { Asked, Playtimes, Times } from "./playtimes.ts";
+import type { Asked, Playtimes, Times } from "./players/playtimes.ts";
 import { anyMatches, parseScriptSignature, sign } from "./signature.ts";
 import type { Steam } from "./steam.ts";
 

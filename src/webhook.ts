@@ -1,9 +1,9 @@
-import { anySecret, type Connection, type Directory } from "./connections.ts";
+import { anySecret, type Connection, type Directory } from "./connections/connections.ts";
 import type { Answer, Handler } from "./http/call.ts";
 import { Refusal } from "./http/refusal.ts";
 import { parseJson } from "./json.ts";
 import { gameId, Malformed, object, type SteamId, seconds, steamId } from "./parse.ts";
-import type { Playtimes } from "./playtimes.ts";
+import type { Playtimes } from "./players/playtimes.ts";
 import { anyMatches, parseDeliverySignature, parseTimestamp, sign } from "./signature.ts";
 
 /** POST /set-playtime/bm/:path/ — BattleMetrics tells one player's time. Steam is never asked here. */

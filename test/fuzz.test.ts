@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
 import { ConfigProblem, readConfig, settings } from "../src/config.ts";
-import { addressOf, type Connection, connectionPath, normalPath } from "../src/connections.ts";
+import { addressOf, type Connection, connectionPath, normalPath } from "../src/connections/connections.ts";
 import type { Call } from "../src/http/call.ts";
 import { Refusal } from "../src/http/refusal.ts";
 import { router } from "../src/http/router.ts";

@@ -4,7 +4,7 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createClient } from "../src/database/connect.ts";
-import { startEmbedded } from "../src/database/embedded.ts";
+import { startEmbedded } from "../src/database/embedded/embedded.ts";
 import { migrate } from "../src/database/migrate.ts";
 import { createLog } from "../src/log.ts";
 import { addressOfDatabase, onServer, templateName } from "./support/database.ts";

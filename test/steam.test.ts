@@ -3,7 +3,7 @@ import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, before, beforeEach, test } from "node:test";
 import { steamId } from "../src/parse.ts";
-import type { SteamTime } from "../src/playtimes.ts";
+import type { SteamTime } from "../src/players/playtimes.ts";
 import { createSteam, type Question, type SteamDeps } from "../src/steam.ts";
 import { memoryLog } from "./support/service.ts";
 import { type SteamStub, startSteamStub } from "./support/steam-stub.ts";

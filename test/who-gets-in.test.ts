@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readdir, readFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
-import { signInsIn } from "../src/admin/sign-in.ts";
+import { signInsIn } from "../src/admin/sessions.ts";
 import { version } from "../src/version.ts";
 import { createTestDatabase, type TestDatabase } from "./support/database.ts";
 import { createBrowser } from "./support/panel.ts";

@@ -1,10 +1,10 @@
-import { type AcceptedRequest, keptRequests, type RefusedRequests, type Summary } from "../activity.ts";
-import { addressOf, type Connection, type Kind } from "../connections.ts";
-import { placeholder, scriptExamples, webhookFields } from "../how-to-use.ts";
+import { addressOf, type Connection, type Kind } from "../connections/connections.ts";
+import { placeholder, scriptExamples, webhookFields } from "../connections/how-to-use.ts";
+import type { Tried } from "../connections/sample.ts";
 import { type Html, html } from "../html.ts";
-import type { Tried } from "../sample.ts";
+import { type AcceptedRequest, keptRequests, type RefusedRequests, type Summary } from "../watch/activity.ts";
 import { ago, moment, number, type Reader } from "./reader.ts";
-import type { Texts } from "./texts.ts";
+import type { Texts } from "./texts/texts.ts";
 
 const squad = "393380";
 

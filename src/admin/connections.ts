@@ -1,4 +1,5 @@
-import { activityIn } from "../activity.ts";
+import type { Config } from "../config.ts";
+import type { Directory } from "../connections/connections.ts";
 import {
   type Connection,
   connectionPath,
@@ -8,12 +9,15 @@ import {
   makeSecret,
   secretText,
   shortSecretCharacters,
-} from "../connections.ts";
-import { publicUrl } from "../how-to-use.ts";
+} from "../connections/connections.ts";
+import { publicUrl } from "../connections/how-to-use.ts";
+import { ownUrl, type Tried, trySample } from "../connections/sample.ts";
+import type { Database } from "../database/connect.ts";
 import type { Answer } from "../http/call.ts";
 import { Refusal } from "../http/refusal.ts";
+import type { Log } from "../log.ts";
 import { gameId, Malformed, oneOf, type Parser } from "../parse.ts";
-import { ownUrl, type Tried, trySample } from "../sample.ts";
+import { type Activity, activityIn } from "../watch/activity.ts";
 import {
   confirmPage,
   connectionForm,
@@ -24,10 +28,19 @@ import {
   pageOf,
 } from "./connections-page.ts";
 import { formOf, type PageHandler, page, type Request, seeOther } from "./page.ts";
-import type { PanelDeps } from "./panel.ts";
+
+export type ConnectionsDeps = {
+  config: Pick<Config, "SERVER">;
+  database: Database;
+  directory: Pick<Directory, "refresh">;
+  activity: Pick<Activity, "flush">;
+  /** Our own port, once we listen. */
+  port: () => number;
+  log: Log;
+};
 
 /** The pages of connections, and what their forms do. */
-export function connectionRoutes(deps: PanelDeps): Record<string, PageHandler> {
+export function connectionRoutes(deps: ConnectionsDeps): Record<string, PageHandler> {
   const { config, database, directory, log } = deps;
   const table = connectionsIn(database);
   const activity = activityIn(database);

@@ -1,20 +1,29 @@
-import { activityIn, type HourlyCount, hoursOf, type Summary } from "../activity.ts";
-import { connectionsIn } from "../connections.ts";
+import type { Config } from "../config.ts";
+import { connectionsIn } from "../connections/connections.ts";
+import type { Database } from "../database/connect.ts";
 import { isEmbedded } from "../database/open.ts";
 import { type Html, html } from "../html.ts";
-import { type NewestPlayer, statisticsIn, type Totals } from "../statistics.ts";
+import { type NewestPlayer, statisticsIn, type Totals } from "../players/statistics.ts";
+import type { Steam } from "../steam.ts";
 import type { GateStatus } from "../steam-gate.ts";
-import { type Warning, warningsOf } from "../warnings.ts";
+import { activityIn, type HourlyCount, hoursOf, type Summary } from "../watch/activity.ts";
+import { type Warning, warningsOf } from "../watch/warnings.ts";
 import { endedWords, histogram, hoursChart, legend } from "./charts.ts";
 import { pageOf } from "./connections-page.ts";
 import { type PageHandler, page } from "./page.ts";
-import type { PanelDeps } from "./panel.ts";
 import { ago, bytes, hours, number, type Reader } from "./reader.ts";
 
 const newestPlayers = 8;
 
+export type OverviewDeps = {
+  config: Config;
+  database: Database;
+  steam: Pick<Steam, "status">;
+  now: () => Date;
+};
+
 /** The first page: how everything stands, at a glance. */
-export function overviewRoutes({ config, database, steam, now }: PanelDeps): Record<string, PageHandler> {
+export function overviewRoutes({ config, database, steam, now }: OverviewDeps): Record<string, PageHandler> {
   const activity = activityIn(database);
   const statistics = statisticsIn(database, now);
   const connections = connectionsIn(database);

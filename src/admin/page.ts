@@ -3,7 +3,7 @@ import type { Answer, Call } from "../http/call.ts";
 import { version } from "../version.ts";
 import { assets } from "./assets.ts";
 import type { Reader } from "./reader.ts";
-import { languages, texts } from "./texts.ts";
+import { languages, texts } from "./texts/texts.ts";
 
 /** A request for a page, after all that concerns every page is done. */
 export type Request = {

@@ -1,39 +1,21 @@
 import { gzipSync } from "node:zlib";
-import type { Activity } from "../activity.ts";
-import type { Config } from "../config.ts";
-import type { Directory } from "../connections.ts";
-import type { Database } from "../database/connect.ts";
 import { html } from "../html.ts";
 import type { Answer, Call, Handler } from "../http/call.ts";
 import type { RefusalCode } from "../http/refusal.ts";
 import { router } from "../http/router.ts";
 import { refusalOf } from "../http/server.ts";
-import type { Log } from "../log.ts";
-import type { Playtimes } from "../playtimes.ts";
-import type { Steam } from "../steam.ts";
 import { assetAt } from "./assets.ts";
-import { connectionRoutes } from "./connections.ts";
-import { overviewRoutes } from "./overview.ts";
+import { type ConnectionsDeps, connectionRoutes } from "./connections.ts";
+import { type OverviewDeps, overviewRoutes } from "./overview.ts";
 import { formOf, type PageHandler, page, type Request, seeOther } from "./page.ts";
-import { playerRoutes } from "./players.ts";
+import { type PlayersDeps, playerRoutes } from "./players.ts";
 import { languageOf, type Reader, readerOf } from "./reader.ts";
-import { signInsIn } from "./sign-in.ts";
-import { cookieIn, languageCookie, sessionCookie, signInRoutes } from "./sign-in-page.ts";
-import { languages } from "./texts.ts";
+import { signInsIn } from "./sessions.ts";
+import { cookieIn, languageCookie, sessionCookie, signInRoutes } from "./sign-in.ts";
+import { languages } from "./texts/texts.ts";
 
 /** What the panel shows and changes. */
-export type PanelDeps = {
-  config: Config;
-  database: Database;
-  directory: Pick<Directory, "refresh">;
-  playtimes: Playtimes;
-  steam: Steam;
-  activity: Pick<Activity, "flush">;
-  /** Our own port, once we listen. */
-  port: () => number;
-  now: () => Date;
-  log: Log;
-};
+export type PanelDeps = ConnectionsDeps & OverviewDeps & PlayersDeps;
 
 /** Everything below /admin/. Errors become pages here, in the reader's language. */
 export function createPanel(deps: PanelDeps): Handler {

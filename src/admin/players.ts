@@ -1,4 +1,7 @@
+import type { Config } from "../config.ts";
+import type { Database } from "../database/connect.ts";
 import { Refusal } from "../http/refusal.ts";
+import type { Log } from "../log.ts";
 import { gameId, isSteamId, largestInteger, Malformed, oneOf, type Parser, type SteamId } from "../parse.ts";
 import {
   atMost,
@@ -11,20 +14,32 @@ import {
   type Search,
   search,
   sort,
-} from "../players-list.ts";
-import { exportPlayers } from "../players-table.ts";
+} from "../players/list.ts";
+import type { Playtimes } from "../players/playtimes.ts";
+import { exportPlayers } from "../players/table.ts";
+import type { Steam } from "../steam.ts";
+import type { Activity } from "../watch/activity.ts";
 import { download, formOf, type PageHandler, page, type Request, seeOther } from "./page.ts";
-import type { PanelDeps } from "./panel.ts";
 import { confirmRemoval, type Draft, playerPage } from "./player-page.ts";
 import { addressOfList, type Choice, playersPage, usualSort } from "./players-page.ts";
-import type { Texts } from "./texts.ts";
+import type { Texts } from "./texts/texts.ts";
 
 /** Steam takes at most so long to be reached; a person waits for the page. */
 const askMs = 8_000;
 const exportsAtOnce = 2;
 
+export type PlayersDeps = {
+  config: Pick<Config, "STEAM">;
+  database: Database;
+  playtimes: Playtimes;
+  steam: Steam;
+  activity: Pick<Activity, "flush">;
+  now: () => Date;
+  log: Log;
+};
+
 /** Lists of players, and each player's own page. */
-export function playerRoutes(deps: PanelDeps): Record<string, PageHandler> {
+export function playerRoutes(deps: PlayersDeps): Record<string, PageHandler> {
   const { config, database, playtimes, steam, activity, now, log } = deps;
   const list = playersListIn(database);
   const exporting = atMost(exportsAtOnce);

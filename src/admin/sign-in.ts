@@ -1,101 +1,102 @@
-import { createHash, randomBytes } from "node:crypto";
-import { coalesce } from "../coalesce.ts";
-import type { Database } from "../database/connect.ts";
-import { configPasswordName, passwordName } from "../panel-settings.ts";
-import { hashPassword, isPassword } from "./password.ts";
+import { html } from "../html.ts";
+import type { Call } from "../http/call.ts";
+import type { Log } from "../log.ts";
+import { program } from "../program.ts";
+import { createGuesses } from "./guesses.ts";
+import { formOf, type PageHandler, page, type Request, seeOther } from "./page.ts";
+import { isPassword } from "./password.ts";
+import { mostDays, type signInsIn } from "./sessions.ts";
 
-const idleHours = 12;
-export const mostDays = 30;
+export const sessionCookie = "session";
 
-type SignedIn = { token: string; isUse: boolean };
+export type SignInDeps = {
+  signIns: ReturnType<typeof signInsIn>;
+  now: () => Date;
+  log: Log;
+};
 
-// Strangers can ask too: however many do, it is one statement at a time.
-const looks = { batchSize: 500, waitingItems: 2_000, concernsAll: () => true };
+/** Signing in and out: the only pages for who is not signed in. */
+export function signInRoutes({ signIns, now, log }: SignInDeps): Record<string, PageHandler> {
+  const guesses = createGuesses(now);
 
-/** The panel's password and who is signed in, as the panel and the CLI change them. */
-export function signInsIn(database: Pick<Database, "run">) {
-  const readHash = coalesce<undefined, string | undefined>({
-    ...looks,
-    run: async () => {
-      const rows = await database.run(
-        (sql) => sql<{ value: string }[]>`
-          select value from panel_settings where name in (${configPasswordName}, ${passwordName})
-          order by name = ${configPasswordName} desc limit 1`,
-      );
-      return () => rows[0]?.value;
-    },
-  });
-
-  async function lookUp(items: SignedIn[]): Promise<(index: number) => boolean> {
-    const hashes = items.map(({ token }) => sha256(token).toString("hex"));
-    const used = new Set(hashes.filter((_, index) => items[index]?.isUse));
-    const found = await database.run(async (sql) => {
-      const rows = await sql<{ hash: string; isDue: boolean }[]>`
-        select encode(token_sha256, 'hex') as hash, used_at < now() - interval '1 minute' as "isDue" from sessions
-        where token_sha256 in (select decode(hash, 'hex') from unnest(${`{${hashes}}`}::text[]) as hash)
-          and used_at > now() - ${idleHours} * interval '1 hour' and created_at > now() - ${mostDays} * interval '1 day'`;
-      const due = rows.filter(({ hash, isDue }) => isDue && used.has(hash)).map(({ hash }) => hash);
-      if (due.length > 0)
-        await sql`
-          update sessions set used_at = now()
-          where token_sha256 in (select decode(hash, 'hex') from unnest(${`{${due}}`}::text[]) as hash)`;
-      return new Set(rows.map(({ hash }) => hash));
+  async function form(request: Request, problem?: { text: string; status: number; retryAfter?: number }) {
+    const { reader, query, origin } = request;
+    const words = reader.texts.signIn;
+    if ((await signIns.passwordHash()) === undefined)
+      return page(reader, {
+        title: words.shutTitle,
+        body: html`<div class="narrow card"><h1>${words.shutTitle}</h1><p>${words.shut}</p><pre>${program} admin password</pre></div>`,
+      });
+    const answer = page(reader, {
+      title: words.title,
+      status: problem?.status ?? 200,
+      notice: problem && { kind: "problem", text: problem.text },
+      body: html`<div class="narrow card"><h1>${words.title}</h1>
+<form method="post" action="/admin/sign-in/?${new URLSearchParams({ next: nextOf(query) }).toString()}">
+<label for="password">${words.password}</label>
+<input name="username" value="operator" autocomplete="username" hidden>
+<input id="password" name="password" type="password" autocomplete="current-password" maxlength="1000" required autofocus>
+<button class="main">${words.submit}</button>
+</form>
+${origin.startsWith("http:") && !isLoopback(origin) && html`<p class="hint warning">${words.plain}</p>`}</div>`,
     });
-    return (index) => found.has(hashes[index] ?? "");
+    if (problem?.retryAfter === undefined) return answer;
+    return { ...answer, headers: { ...answer.headers, "retry-after": String(problem.retryAfter) } };
   }
 
   return {
-    /** Of the password in force; undefined: none was set, and nobody gets in. */
-    passwordHash: (): Promise<string | undefined> => readHash(undefined),
-    /** Signs everybody out. A password in the config goes on beating it. */
-    setPassword: async (password: string) => {
-      const hash = await hashPassword(password);
-      await database.run(
-        (sql) => sql`
-          with signed_out as (delete from sessions)
-          insert into panel_settings (name, value) values (${passwordName}, ${hash})
-          on conflict (name) do update set value = excluded.value`,
-      );
-    },
-    /** At a start: the config's password in force, or none; whoever signed in with another is signed out. */
-    followConfig: async (password: string) => {
-      const known = await database.run(
-        (sql) => sql<{ value: string }[]>`select value from panel_settings where name = ${configPasswordName}`,
-      );
-      const hash = known[0]?.value;
-      if (password === "" ? hash === undefined : hash !== undefined && (await isPassword(password, hash))) return;
-      const made = password === "" ? undefined : await hashPassword(password);
-      await database.run(async (sql) => {
-        await sql`delete from sessions`;
-        if (made === undefined) await sql`delete from panel_settings where name = ${configPasswordName}`;
-        else
-          await sql`
-            insert into panel_settings (name, value) values (${configPasswordName}, ${made})
-            on conflict (name) do update set value = excluded.value`;
+    "GET /admin/sign-in/": (request) => form(request),
+    "POST /admin/sign-in/": async (request) => {
+      const { reader, query, origin, address } = request;
+      const words = reader.texts.signIn;
+      const password = (await formOf(request)).get("password") ?? "";
+      const hash = await signIns.passwordHash();
+      if (hash === undefined) return form(request);
+      const found = await guesses.check(address, () => isPassword(password.slice(0, 1_000), hash));
+      if (found === "wrong") {
+        log.warn("a wrong password for the panel", { address });
+        return form(request, { text: words.wrong, status: 403 });
+      }
+      if (found !== "right") {
+        const { waitSeconds } = found;
+        return form(request, { text: words.wait(waitSeconds), status: 429, retryAfter: waitSeconds });
+      }
+      const token = await signIns.begin(hash);
+      if (token === undefined) return form(request, { text: words.changed, status: 403 });
+      log.info("somebody signed in to the panel", { address });
+      return seeOther(nextOf(query), {
+        "set-cookie": cookie(sessionCookie, token, origin.startsWith("https:"), `; Max-Age=${mostDays * 86_400}`),
       });
     },
-    /** What the browser keeps. The password's hash must still be that one: it may be changed in this moment. */
-    begin: async (passwordHash: string): Promise<string | undefined> => {
-      const token = randomBytes(32).toString("base64url");
-      const { count } = await database.run(
-        (sql) => sql`
-          with ended as (
-            delete from sessions
-            where used_at < now() - ${idleHours} * interval '1 hour' or created_at < now() - ${mostDays} * interval '1 day'
-          )
-          insert into sessions (token_sha256)
-          select ${sha256(token)}::bytea where ${passwordHash} = (
-            select value from panel_settings where name in (${configPasswordName}, ${passwordName}) order by name = ${configPasswordName} desc limit 1)
-          on conflict do nothing`,
-      );
-      return count === 1 ? token : undefined;
+    "POST /admin/sign-out/": async ({ call, origin }) => {
+      const token = cookieIn(call, sessionCookie);
+      if (token !== undefined) await signIns.end(token);
+      const gone = cookie(sessionCookie, "", origin.startsWith("https:"), "; Max-Age=0");
+      return seeOther("/admin/sign-in/", { "set-cookie": gone });
     },
-    /** Whether somebody is signed in with it; `isUse`: who is then seen to be here. */
-    isSignedIn: coalesce<SignedIn, boolean>({ ...looks, run: lookUp }),
-    end: (token: string) =>
-      database.run((sql) => sql`delete from sessions where token_sha256 = ${sha256(token)}::bytea`),
   };
 }
 
-/** The token is random, so that no salt is needed. */
-const sha256 = (token: string) => createHash("sha256").update(token).digest();
+/** Who signs in there reads a password that nobody else can. */
+function isLoopback(origin: string): boolean {
+  return URL.canParse(origin) && ["localhost", "127.0.0.1", "[::1]"].includes(new URL(origin).hostname);
+}
+
+/** Only our own pages: a link must not lead elsewhere behind the sign-in. */
+function nextOf(query: URLSearchParams): string {
+  const next = query.get("next") ?? "";
+  return /^\/admin\/[\x21-\x7e]*$/.test(next) ? next : "/admin/";
+}
+
+export function cookieIn(call: Call, name: string): string | undefined {
+  const parts = (call.headers.cookie ?? "").split(";").map((part) => part.trim());
+  return parts.find((part) => part.startsWith(`${name}=`))?.slice(name.length + 1);
+}
+
+function cookie(name: string, value: string, isHttps: boolean, more = ""): string {
+  return `${name}=${value}; Path=/admin/; HttpOnly; SameSite=Strict${isHttps ? "; Secure" : ""}${more}`;
+}
+
+export function languageCookie(language: string, isHttps: boolean): string {
+  return cookie("language", language, isHttps, `; Max-Age=${365 * 86_400}`);
+}

@@ -1,4 +1,4 @@
-import { connectionPath, type Kind, kinds, secretText } from "../connections.ts";
+import { connectionPath, type Kind, kinds, secretText } from "../connections/connections.ts";
 import type { Sql } from "../database/connect.ts";
 import { connectionLost } from "../database/transaction.ts";
 import { configPasswordName } from "../panel-settings.ts";
@@ -15,7 +15,7 @@ import {
   steamId,
   text,
 } from "../parse.ts";
-import { list, type SteamStatus, steamStatuses } from "../playtimes.ts";
+import { list, type SteamStatus, steamStatuses } from "../players/playtimes.ts";
 
 /** A table as backups hold it. Another table, or column, that matters is added here; sessions never are. */
 export type Table = {

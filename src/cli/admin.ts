@@ -1,5 +1,5 @@
 import { makePassword } from "../admin/password.ts";
-import { signInsIn } from "../admin/sign-in.ts";
+import { signInsIn } from "../admin/sessions.ts";
 import { password } from "../config.ts";
 import { type Command, CommandProblem, type Context, stringOption } from "./command.ts";
 

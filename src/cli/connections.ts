@@ -8,7 +8,7 @@ import {
   makeSecret,
   secretText,
   shortSecretCharacters,
-} from "../connections.ts";
+} from "../connections/connections.ts";
 import { gameId, Malformed, oneOf, type Parser } from "../parse.ts";
 import { type Command, CommandProblem, type Context, confirm, stringOption, table } from "./command.ts";
 import { howToUse } from "./how-to-use.ts";

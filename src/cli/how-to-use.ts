@@ -1,6 +1,6 @@
 import type { Config } from "../config.ts";
-import { addressOf, type NewConnection } from "../connections.ts";
-import { placeholder, publicUrl, scriptExamples, webhookFields } from "../how-to-use.ts";
+import { addressOf, type NewConnection } from "../connections/connections.ts";
+import { placeholder, publicUrl, scriptExamples, webhookFields } from "../connections/how-to-use.ts";
 
 type Used = Pick<NewConnection, "kind" | "path" | "secret" | "fixedGameId">;
 

@@ -1,5 +1,5 @@
 import { gameId } from "../parse.ts";
-import { type Checked, checkPlayers, importPlayers } from "../players-table.ts";
+import { type Checked, checkPlayers, importPlayers } from "../players/table.ts";
 import { type Command, CommandProblem, type Context, stringOption, table } from "./command.ts";
 import { withInput } from "./files.ts";
 import { progressBar } from "./progress.ts";

@@ -1,9 +1,9 @@
-import { activityIn, hoursOf } from "../activity.ts";
-import { texts } from "../admin/texts.ts";
-import { connectionsIn } from "../connections.ts";
+import { texts } from "../admin/texts/texts.ts";
+import { connectionsIn } from "../connections/connections.ts";
 import { isEmbedded } from "../database/open.ts";
-import { histogramHours, statisticsIn } from "../statistics.ts";
-import { type Warning, warningsOf } from "../warnings.ts";
+import { histogramHours, statisticsIn } from "../players/statistics.ts";
+import { activityIn, hoursOf } from "../watch/activity.ts";
+import { type Warning, warningsOf } from "../watch/warnings.ts";
 import { type Command, type Context, table } from "./command.ts";
 
 export const statsCommands: Record<string, Command> = {

@@ -1,6 +1,6 @@
-import type { Connection } from "../connections.ts";
+import type { Connection } from "../connections/connections.ts";
+import { ownUrl, type Tried, trySample } from "../connections/sample.ts";
 import { Refusal } from "../http/refusal.ts";
-import { ownUrl, type Tried, trySample } from "../sample.ts";
 import { type Command, CommandProblem, type Context } from "./command.ts";
 import { existing } from "./connections.ts";
 

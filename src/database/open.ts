@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Config } from "../config.ts";
 import type { Log } from "../log.ts";
 import { type Address, connect, createClient, type Database, errorCode } from "./connect.ts";
-import { embeddedDatabase, embeddedUser, findRunning, startEmbedded } from "./embedded.ts";
+import { embeddedDatabase, embeddedUser, findRunning, startEmbedded } from "./embedded/embedded.ts";
 import { migrate } from "./migrate.ts";
 import { DatabaseProblem } from "./problem.ts";
 

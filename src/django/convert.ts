@@ -1,6 +1,6 @@
-import { connectionPath, type NewConnection } from "../connections.ts";
-import { type ImportedPlayer, statusOf } from "../imported-players.ts";
+import { connectionPath, type NewConnection } from "../connections/connections.ts";
 import { gameId, optional, type Parser, seconds, steamId } from "../parse.ts";
+import { type ImportedPlayer, statusOf } from "../players/import.ts";
 import type { DjangoConnection, DjangoPlayer } from "./source.ts";
 
 /** Throws Malformed when the row breaks a limit of ours. */

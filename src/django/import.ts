@@ -1,7 +1,7 @@
-import { type Connection, connectionsIn, type Kind } from "../connections.ts";
+import { type Connection, connectionsIn, type Kind } from "../connections/connections.ts";
 import type { Database, Sql } from "../database/connect.ts";
-import { connectionLost, type ImportedPlayer, writePlayers } from "../imported-players.ts";
 import { Malformed } from "../parse.ts";
+import { connectionLost, type ImportedPlayer, writePlayers } from "../players/import.ts";
 import { connectionOf, playerOf } from "./convert.ts";
 import { type DjangoConnection, type DjangoPlayer, readDjango } from "./source.ts";
 

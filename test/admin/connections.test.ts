@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { execFile, spawnSync } from "node:child_process";
 import { after, before, beforeEach, describe, test } from "node:test";
 import { promisify } from "node:util";
-import { signInsIn } from "../../src/admin/sign-in.ts";
+import { signInsIn } from "../../src/admin/sessions.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { type Browser, createBrowser, panelPassword, textOf, unescaped } from "../support/panel.ts";
 import { deliverySignature, hmac, post, startTestService, type TestService } from "../support/service.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, test } from "node:test";
-import { signInsIn } from "../../src/admin/sign-in.ts";
+import { signInsIn } from "../../src/admin/sessions.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { createBrowser, panelPassword, textOf } from "../support/panel.ts";
 import { startTestService, type TestService } from "../support/service.ts";

@@ -1,5 +1,5 @@
 import { type Address, createClient, type Sql } from "../../src/database/connect.ts";
-import { startEmbedded } from "../../src/database/embedded.ts";
+import { startEmbedded } from "../../src/database/embedded/embedded.ts";
 import { migrate } from "../../src/database/migrate.ts";
 import { createLog } from "../../src/log.ts";
 import { addressOfDatabase, onServer } from "../support/database.ts";

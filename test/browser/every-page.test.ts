@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import { after, before, describe, test } from "node:test";
 import type { AxeResults } from "axe-core";
 import type { Browser, Page } from "playwright-core";
-import { languages } from "../../src/admin/texts.ts";
+import { languages } from "../../src/admin/texts/texts.ts";
 import { openWindow, signInOn, skip, startChromium } from "../support/chromium.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { panelPassword } from "../support/panel.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
-import { signInsIn } from "../../src/admin/sign-in.ts";
+import { signInsIn } from "../../src/admin/sessions.ts";
 import { openWindow, skip, startChromium } from "../support/chromium.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { panelPassword } from "../support/panel.ts";

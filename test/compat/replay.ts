@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { gzipSync } from "node:zlib";
-import type { NewConnection } from "../../src/connections.ts";
+import type { NewConnection } from "../../src/connections/connections.ts";
 import type { TestDatabase } from "../support/database.ts";
 import { hmac, startTestService } from "../support/service.ts";
 import type { SteamState, SteamStates, SteamStub } from "../support/steam-stub.ts";

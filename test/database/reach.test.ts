@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { Config } from "../../src/config.ts";
-import { type Embedded, embeddedDatabase, embeddedUser, startEmbedded } from "../../src/database/embedded.ts";
+import { type Embedded, embeddedDatabase, embeddedUser, startEmbedded } from "../../src/database/embedded/embedded.ts";
 import { openDatabase } from "../../src/database/open.ts";
 import { memoryLog, testConfig } from "../support/service.ts";
 

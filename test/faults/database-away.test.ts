@@ -7,7 +7,7 @@ import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { createClient } from "../../src/database/connect.ts";
-import { embeddedDatabase, embeddedUser } from "../../src/database/embedded.ts";
+import { embeddedDatabase, embeddedUser } from "../../src/database/embedded/embedded.ts";
 import { createLedger, type Ledger, type Outcome, percentile, startLoad } from "../support/load.ts";
 import { type PostgresServer, startPostgres } from "../support/postgres.ts";
 import { type ServiceProcess, startProcess } from "../support/process.ts";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createClient, errorCode, type Sql } from "../../src/database/connect.ts";
-import { embeddedDatabase, embeddedUser } from "../../src/database/embedded.ts";
+import { embeddedDatabase, embeddedUser } from "../../src/database/embedded/embedded.ts";
 import { createLedger, type Ledger, startLoad } from "../support/load.ts";
 import { childrenOf, startPostgres } from "../support/postgres.ts";
 import { type ServiceProcess, startProcess } from "../support/process.ts";

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createClient } from "../../src/database/connect.ts";
-import { embeddedDatabase, embeddedUser } from "../../src/database/embedded.ts";
+import { embeddedDatabase, embeddedUser } from "../../src/database/embedded/embedded.ts";
 import { createLedger, startLoad } from "../support/load.ts";
 import { startPostgres } from "../support/postgres.ts";
 import { startProcess } from "../support/process.ts";

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { type Address, connect, createClient, type Database, type Sql } from "../../src/database/connect.ts";
-import { embeddedUser } from "../../src/database/embedded.ts";
+import { embeddedUser } from "../../src/database/embedded/embedded.ts";
 import { createLog } from "../../src/log.ts";
 
 /** Holds the schema; every test file gets a copy of its own. */

@@ -1,4 +1,4 @@
-import type { Kind } from "../../src/connections.ts";
+import type { Kind } from "../../src/connections/connections.ts";
 import type { Sql } from "../../src/database/connect.ts";
 import type { TestDatabase } from "./database.ts";
 

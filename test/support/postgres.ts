@@ -5,9 +5,9 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { findBinaries } from "../../src/database/binaries.ts";
 import { createClient, type Sql } from "../../src/database/connect.ts";
-import { embeddedUser, startEmbedded } from "../../src/database/embedded.ts";
+import { findBinaries } from "../../src/database/embedded/binaries.ts";
+import { embeddedUser, startEmbedded } from "../../src/database/embedded/embedded.ts";
 import { createLog } from "../../src/log.ts";
 
 /** A Postgres server of the test's own, to be stopped, frozen and killed; reached by TCP on 127.0.0.1. */

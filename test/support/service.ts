@@ -1,7 +1,7 @@
 import { createHmac } from "node:crypto";
 import { createApp } from "../../src/app.ts";
 import { type Config, readConfig } from "../../src/config.ts";
-import type { NewConnection } from "../../src/connections.ts";
+import type { NewConnection } from "../../src/connections/connections.ts";
 import { serve } from "../../src/http/server.ts";
 import { createLog, type Fields, type Level } from "../../src/log.ts";
 import type { TestDatabase } from "./database.ts";

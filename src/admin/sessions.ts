@@ -1,0 +1,101 @@
+import { createHash, randomBytes } from "node:crypto";
+import { coalesce } from "../coalesce.ts";
+import type { Database } from "../database/connect.ts";
+import { configPasswordName, passwordName } from "../panel-settings.ts";
+import { hashPassword, isPassword } from "./password.ts";
+
+const idleHours = 12;
+export const mostDays = 30;
+
+type SignedIn = { token: string; isUse: boolean };
+
+// Strangers can ask too: however many do, it is one statement at a time.
+const looks = { batchSize: 500, waitingItems: 2_000, concernsAll: () => true };
+
+/** The panel's password and who is signed in, as the panel and the CLI change them. */
+export function signInsIn(database: Pick<Database, "run">) {
+  const readHash = coalesce<undefined, string | undefined>({
+    ...looks,
+    run: async () => {
+      const rows = await database.run(
+        (sql) => sql<{ value: string }[]>`
+          select value from panel_settings where name in (${configPasswordName}, ${passwordName})
+          order by name = ${configPasswordName} desc limit 1`,
+      );
+      return () => rows[0]?.value;
+    },
+  });
+
+  async function lookUp(items: SignedIn[]): Promise<(index: number) => boolean> {
+    const hashes = items.map(({ token }) => sha256(token).toString("hex"));
+    const used = new Set(hashes.filter((_, index) => items[index]?.isUse));
+    const found = await database.run(async (sql) => {
+      const rows = await sql<{ hash: string; isDue: boolean }[]>`
+        select encode(token_sha256, 'hex') as hash, used_at < now() - interval '1 minute' as "isDue" from sessions
+        where token_sha256 in (select decode(hash, 'hex') from unnest(${`{${hashes}}`}::text[]) as hash)
+          and used_at > now() - ${idleHours} * interval '1 hour' and created_at > now() - ${mostDays} * interval '1 day'`;
+      const due = rows.filter(({ hash, isDue }) => isDue && used.has(hash)).map(({ hash }) => hash);
+      if (due.length > 0)
+        await sql`
+          update sessions set used_at = now()
+          where token_sha256 in (select decode(hash, 'hex') from unnest(${`{${due}}`}::text[]) as hash)`;
+      return new Set(rows.map(({ hash }) => hash));
+    });
+    return (index) => found.has(hashes[index] ?? "");
+  }
+
+  return {
+    /** Of the password in force; undefined: none was set, and nobody gets in. */
+    passwordHash: (): Promise<string | undefined> => readHash(undefined),
+    /** Signs everybody out. A password in the config goes on beating it. */
+    setPassword: async (password: string) => {
+      const hash = await hashPassword(password);
+      await database.run(
+        (sql) => sql`
+          with signed_out as (delete from sessions)
+          insert into panel_settings (name, value) values (${passwordName}, ${hash})
+          on conflict (name) do update set value = excluded.value`,
+      );
+    },
+    /** At a start: the config's password in force, or none; whoever signed in with another is signed out. */
+    followConfig: async (password: string) => {
+      const known = await database.run(
+        (sql) => sql<{ value: string }[]>`select value from panel_settings where name = ${configPasswordName}`,
+      );
+      const hash = known[0]?.value;
+      if (password === "" ? hash === undefined : hash !== undefined && (await isPassword(password, hash))) return;
+      const made = password === "" ? undefined : await hashPassword(password);
+      await database.run(async (sql) => {
+        await sql`delete from sessions`;
+        if (made === undefined) await sql`delete from panel_settings where name = ${configPasswordName}`;
+        else
+          await sql`
+            insert into panel_settings (name, value) values (${configPasswordName}, ${made})
+            on conflict (name) do update set value = excluded.value`;
+      });
+    },
+    /** What the browser keeps. The password's hash must still be that one: it may be changed in this moment. */
+    begin: async (passwordHash: string): Promise<string | undefined> => {
+      const token = randomBytes(32).toString("base64url");
+      const { count } = await database.run(
+        (sql) => sql`
+          with ended as (
+            delete from sessions
+            where used_at < now() - ${idleHours} * interval '1 hour' or created_at < now() - ${mostDays} * interval '1 day'
+          )
+          insert into sessions (token_sha256)
+          select ${sha256(token)}::bytea where ${passwordHash} = (
+            select value from panel_settings where name in (${configPasswordName}, ${passwordName}) order by name = ${configPasswordName} desc limit 1)
+          on conflict do nothing`,
+      );
+      return count === 1 ? token : undefined;
+    },
+    /** Whether somebody is signed in with it; `isUse`: who is then seen to be here. */
+    isSignedIn: coalesce<SignedIn, boolean>({ ...looks, run: lookUp }),
+    end: (token: string) =>
+      database.run((sql) => sql`delete from sessions where token_sha256 = ${sha256(token)}::bytea`),
+  };
+}
+
+/** The token is random, so that no salt is needed. */
+const sha256 = (token: string) => createHash("sha256").update(token).digest();

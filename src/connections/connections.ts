@@ -1,0 +1,227 @@
+import { randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Database, errorCode } from "../database/connect.ts";
+import type { Call } from "../http/call.ts";
+import { Refusal } from "../http/refusal.ts";
+import type { Log } from "../log.ts";
+import { Malformed, type Parser } from "../parse.ts";
+
+/** A row that lets someone in. */
+export type Connection = {
+  kind: Kind;
+  path: string;
+  /** Null until one is set; never empty. */
+  secret: string | null;
+  enabled: boolean;
+  fixedGameId: number | null;
+  /** The secret that it had before, accepted too until that time; both or none. */
+  oldSecret: string | null;
+  /** ISO 8601 text, as all times here. */
+  oldSecretUntil: string | null;
+  createdAt: string;
+  updatedAt: string;
+};
+
+export const kinds = ["battlemetrics", "script"] as const;
+export type Kind = (typeof kinds)[number];
+
+/** The address of a connection below the service's own. */
+export function addressOf({ kind, path }: Pick<Connection, "kind" | "path">): string {
+  return `${kind === "battlemetrics" ? "/set-playtime/bm/" : "/get-playtime/"}${encodeURIComponent(path)}/`;
+}
+
+/** The one form in which paths are stored and compared. By JavaScript, since a database's lower() depends on its locale. */
+export function normalPath(path: string): string {
+  return path.normalize("NFC").toLowerCase().trim().replace(/\s/g, "-");
+}
+
+/** A new connection's path in its normal form. */
+export const connectionPath: Parser<string> = (value, place) => {
+  const path = typeof value === "string" ? normalPath(value) : "";
+  const characters = [...path].length;
+  if (characters < 1 || characters > 255 || /[/\p{Cc}\p{Surrogate}]/u.test(path) || path === "." || path === "..")
+    throw new Malformed(place, "1 to 255 characters without / and control characters, and not . or ..");
+  return path;
+};
+
+export const secretText: Parser<string> = (value, place) => {
+  if (typeof value !== "string" || value === "" || value.includes("\0"))
+    throw new Malformed(place, "a text that is not empty");
+  return value;
+};
+
+/** 256 bits, as BattleMetrics itself makes them. */
+export const makeSecret = () => randomBytes(32).toString("hex");
+
+/** Shorter secrets are taken with a warning. */
+export const shortSecretCharacters = 16;
+
+export type NewConnection = Pick<Connection, "kind" | "path" | "secret" | "enabled" | "fixedGameId">;
+
+/** The table, as the CLI and the panel change it. */
+export function connectionsIn(database: Pick<Database, "run">) {
+  const one = (kind: Kind, path: string) =>
+    database.run(async (sql) => {
+      const [found] = await sql<Connection[]>`${columns(sql)} where kind = ${kind} and path = ${normalPath(path)}`;
+      return found;
+    });
+
+  return {
+    list: () => database.run((sql) => sql<Connection[]>`${columns(sql)} order by kind, path`),
+    one,
+    add: ({ kind, path, secret, enabled, fixedGameId }: NewConnection): Promise<"added" | "path-taken"> =>
+      database.run(async (sql) => {
+        const { count } = await sql`
+          insert into connections (kind, path, secret, enabled, fixed_game_id)
+          values (${kind}, ${path}, ${secret}, ${enabled}, ${fixedGameId})
+          on conflict do nothing`;
+        return count === 1 ? "added" : "path-taken";
+      }),
+    setEnabled: ({ kind, path }: Key, enabled: boolean) =>
+      database.run(
+        (sql) =>
+          sql`update connections set enabled = ${enabled}, updated_at = now() where kind = ${kind} and path = ${path}`,
+      ),
+    /** The one before is accepted too for that long. To set the same once more leaves the one before it as it is. */
+    setSecret: ({ kind, path }: Key, secret: string, keepOldSeconds = 0) =>
+      database.run(
+        (sql) => sql`
+          update connections set secret = ${secret}, updated_at = now(),
+            old_secret = case when kept.seconds = 0 then null when secret = ${secret} then old_secret else secret end,
+            old_secret_until = case when kept.seconds = 0 or secret is null then null
+              when secret = ${secret} then old_secret_until else now() + kept.seconds * interval '1 second' end
+          from (select ${keepOldSeconds}::int as seconds) as kept
+          where kind = ${kind} and path = ${path}`,
+      ),
+    dropOldSecret: ({ kind, path }: Key) =>
+      database.run(
+        (sql) => sql`
+          update connections set old_secret = null, old_secret_until = null, updated_at = now()
+          where kind = ${kind} and path = ${path}`,
+      ),
+    /** Another path or game; what is known of its requests goes along. */
+    change: async (
+      { kind, path }: Key,
+      to: Pick<Connection, "path" | "fixedGameId">,
+    ): Promise<"changed" | "path-taken" | "gone"> => {
+      try {
+        return await database.run(async (sql) => {
+          const { count } = await sql`
+            with changed as (
+              update connections set path = ${to.path}, fixed_game_id = ${to.fixedGameId}, updated_at = now()
+              where kind = ${kind} and path = ${path} returning 1
+            ), counts as (update hourly_counts set path = ${to.path} where kind = ${kind} and path = ${path}
+            ), accepted as (update accepted_requests set path = ${to.path} where kind = ${kind} and path = ${path}
+            ), refused as (update refused_requests set path = ${to.path} where kind = ${kind} and path = ${path}
+            ) select 1 from changed`;
+          return count === 1 ? "changed" : "gone";
+        });
+      } catch (error) {
+        if (errorCode(error) === uniqueViolation) return "path-taken";
+        throw error;
+      }
+    },
+    /** With what is known of its requests. */
+    remove: ({ kind, path }: Key) =>
+      database.run(
+        (sql) => sql`
+          with counts as (delete from hourly_counts where kind = ${kind} and path = ${path}
+          ), accepted as (delete from accepted_requests where kind = ${kind} and path = ${path}
+          ), refused as (delete from refused_requests where kind = ${kind} and path = ${path}
+          ) delete from connections where kind = ${kind} and path = ${path}`,
+      ),
+  };
+}
+
+type Key = Pick<Connection, "kind" | "path">;
+
+const uniqueViolation = "23505";
+type Run = Parameters<Parameters<Database["run"]>[0]>[0];
+
+const columns = (sql: Run) => sql`
+  select kind, path, secret, enabled, fixed_game_id as "fixedGameId", old_secret as "oldSecret",
+    old_secret_until as "oldSecretUntil", created_at as "createdAt", updated_at as "updatedAt"
+  from connections`;
+
+/** Whether `isRight` says so of its secret, or of the one before while that is still accepted. */
+export function anySecret(
+  { secret, oldSecret, oldSecretUntil }: Connection,
+  at: Date,
+  isRight: (secret: string) => boolean,
+): boolean {
+  if (secret !== null && isRight(secret)) return true;
+  return oldSecret !== null && at.toISOString() < (oldSecretUntil ?? "") && isRight(oldSecret);
+}
+
+/** All connections in memory: a stranger's request costs no database work, and a change is seen within `refreshMs`. */
+export type Directory = {
+  /** The connection that a call names; throws the Refusals "unknown-path" and "disabled-connection". */
+  open: (kind: Kind, call: Call) => Connection;
+  /** All of them, as they are known at this moment. */
+  stored: () => Connection[];
+  /** Reads them anew, for who has just changed them. */
+  refresh: () => Promise<void>;
+  stop: () => void;
+};
+
+const refreshMs = 2_000;
+const startMs = 10_000;
+const pauseMs = 100;
+
+export async function openDirectory(database: Pick<Database, "run">, log: Log): Promise<Directory> {
+  const table = connectionsIn(database);
+  let known = byKind(await firstList(table.list));
+  let stopped = false;
+  const timer = setTimeout(refresh, refreshMs);
+
+  async function read(): Promise<void> {
+    known = byKind(await table.list());
+  }
+
+  async function refresh(): Promise<void> {
+    try {
+      await read();
+    } catch (error) {
+      // The database is away, which is said elsewhere; what was known goes on being true.
+      log.debug("the connections could not be read again", { error });
+    }
+    if (!stopped) timer.refresh();
+  }
+
+  return {
+    open: (kind, { param, facts }) => {
+      const ofKind = known[kind];
+      const connection = param === undefined ? undefined : (ofKind.get(param) ?? ofKind.get(normalPath(param)));
+      facts["connection"] = `${kind}/${connection?.path ?? "?"}`;
+      if (!connection) {
+        facts["path"] = (param ?? "").slice(0, 64);
+        throw new Refusal("unknown-path");
+      }
+      if (!connection.enabled) throw new Refusal("disabled-connection");
+      return connection;
+    },
+    stored: () => kinds.flatMap((kind) => [...known[kind].values()]),
+    refresh: read,
+    stop: () => {
+      stopped = true;
+      clearTimeout(timer);
+    },
+  };
+}
+
+/** At a start there is nothing yet that could go on being true: a database that is slow is waited for. */
+async function firstList(list: () => Promise<Connection[]>): Promise<Connection[]> {
+  for (const untilMs = performance.now() + startMs; ; await sleep(pauseMs)) {
+    try {
+      return await list();
+    } catch (error) {
+      if (performance.now() >= untilMs) throw error;
+    }
+  }
+}
+
+function byKind(connections: Connection[]): Record<Kind, Map<string, Connection>> {
+  const ofKind = (kind: Kind) =>
+    new Map(connections.filter((one) => one.kind === kind).map((connection) => [connection.path, connection]));
+  return { battlemetrics: ofKind("battlemetrics"), script: ofKind("script") };
+}

@@ -1,0 +1,72 @@
+import type { Config } from "../config.ts";
+import { addressOf, type Connection } from "./connections.ts";
+
+const squad = 393_380;
+const somePlayer = "76561198012345678";
+
+/** Stands in addresses for the machine's name, which we cannot know. */
+export const placeholder = "YOUR-SERVER";
+
+/** How callers reach the service: what the config says, or an address with the placeholder. */
+export function publicUrl({ SERVER }: { SERVER: Pick<Config["SERVER"], "PUBLIC_URL" | "PORT"> }): string {
+  return SERVER.PUBLIC_URL.replace(/\/+$/, "") || `http://${placeholder}:${SERVER.PORT}`;
+}
+
+type Used = Pick<Connection, "kind" | "path" | "fixedGameId">;
+
+/** What is pasted into a webhook of BattleMetrics, beside the secret. */
+export function webhookFields(connection: Used, base: string): { url: string; contentType: string; body: string } {
+  return {
+    url: base + addressOf(connection),
+    contentType: "application/json",
+    body: `{"steam_id": "{{player.steamID}}", "playtime": "{{player.game.timePlayed}}", "game_id": ${connection.fixedGameId ?? squad}}`,
+  };
+}
+
+/** Programs that ask for one player as they stand, each in its language. */
+export function scriptExamples(connection: Used, base: string, secret: string): Record<Language, string> {
+  const address = base + addressOf(connection);
+  const gameId = connection.fixedGameId ?? squad;
+  return {
+    curl: curlLines(address.replace(placeholder, "localhost"), gameId, secret).join("\n"),
+    javascript: `import { createHmac } from "node:crypto";
+
+// Exactly the text that is sent must be signed, so it is made once.
+const body = JSON.stringify({ steam_ids: ["${somePlayer}"], game_id: ${gameId} });
+const response = await fetch(${quoted(address)}, {
+  method: "POST",
+  headers: { "X-Signature": createHmac("sha256", ${quoted(secret)}).update(body).digest("hex") },
+  body,
+  signal: AbortSignal.timeout(15_000),
+});
+const answer = await response.json();
+if (!response.ok) throw new Error(answer.detail);
+for (const player of answer) console.log(player.steam_id, player.steam_playtime, player.bm_playtime);`,
+    python: `import hashlib, hmac, json, urllib.request
+
+# Exactly the bytes that are sent must be signed, so they are made once.
+body = json.dumps({"steam_ids": ["${somePlayer}"], "game_id": ${gameId}}).encode()
+signature = hmac.new(${quoted(secret)}.encode(), body, hashlib.sha256).hexdigest()
+request = urllib.request.Request(${quoted(address)}, data=body, headers={"X-Signature": signature})
+with urllib.request.urlopen(request, timeout=15) as response:
+    for player in json.load(response):
+        print(player["steam_id"], player["steam_playtime"], player["bm_playtime"])`,
+  };
+}
+
+export type Language = "curl" | "javascript" | "python";
+
+function curlLines(address: string, gameId: number, secret: string): string[] {
+  return [
+    `BODY='${JSON.stringify({ steam_ids: [somePlayer], game_id: gameId })}'`,
+    `SIGNATURE=$(printf %s "$BODY" | openssl dgst -sha256 -hmac ${shellQuoted(secret)} | sed 's/^.* //')`,
+    `curl ${/^[\w:/.%-]+$/.test(address) ? address : shellQuoted(address)} -H "X-Signature: $SIGNATURE" -d "$BODY"`,
+  ];
+}
+
+/** A text of JSON is one of JavaScript and of Python too. */
+const quoted = (text: string) => JSON.stringify(text);
+
+function shellQuoted(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}

@@ -1,0 +1,127 @@
+import { existsSync } from "node:fs";
+import { open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { connect } from "node:net";
+import { join } from "node:path";
+import type { Log } from "../../log.ts";
+import { DatabaseProblem } from "../problem.ts";
+import { type Binaries, findBinaries, stagedPrefix } from "./binaries.ts";
+import { guarded, lastWords } from "./guarded.ts";
+import { choosePlace, isPrivate, makePrivate, type Place, possiblePlaces, socketFolder } from "./place.ts";
+import { keepRunning } from "./server.ts";
+
+/** Whom to connect as, and to what: initdb makes both. */
+export const embeddedUser = "playtime";
+export const embeddedDatabase = "postgres";
+
+export type EmbeddedOptions = {
+  /** Made when missing. The cluster lives in `pg` there. */
+  dataDir: string;
+  /** A folder with initdb and postgres. Absent or empty: found by ourselves. */
+  binDir?: string;
+  /** Further settings of Postgres. */
+  settings?: Record<string, string>;
+  log: Log;
+  /** Told once, when the database failed five times in a minute and is given up. */
+  onGone?: () => void;
+};
+
+export type Embedded = {
+  /** The folder of the socket, `.s.PGSQL.5432`. */
+  socketDir: string;
+  /** Such as "18.4". */
+  version: string;
+  /** Fulfilled when the database has shut down cleanly. */
+  stop: () => Promise<void>;
+};
+
+/**
+ * A Postgres of our own, on a socket that only its own user can open. It ends when we do, however suddenly, and is
+ * started again when it dies. Throws DatabaseProblem, and then leaves nothing running.
+ */
+export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded> {
+  const { dataDir, binDir = "", settings = {}, log, onGone = () => {} } = options;
+  try {
+    const place = await choosePlace(dataDir, log);
+    const binaries = await findBinaries({ place, binDir, wanted: await majorOf(place) });
+    if (!existsSync(join(place.dir, "pg"))) await initialise(place, binaries, settings);
+    const socketDir = await socketFolder(place);
+    const stop = await keepRunning({ place, binaries, socketDir, settings, log, onGone });
+    await removeLeftovers(place, binaries);
+    return { socketDir, version: binaries.version, stop };
+  } catch (error) {
+    // A system call failed: what it says, such as "EACCES: permission denied, mkdir '/srv/data'", is clear to an operator.
+    if (!(error instanceof Error && "syscall" in error)) throw error;
+    throw new DatabaseProblem(
+      `The data folder ${dataDir} cannot be used (${error.message}): make it writable, or choose another one.`,
+      { cause: error },
+    );
+  }
+}
+
+/** For the CLI: where the embedded database of a running service can be reached, or undefined when nothing answers there. */
+export async function findRunning(dataDir: string): Promise<{ socketDir: string } | undefined> {
+  for (const dir of possiblePlaces(dataDir)) {
+    try {
+      const owner = await stat(join(dir, "pg"));
+      const socketDir = (await readFile(join(dir, "pg/postmaster.pid"), "utf8")).split("\n")[4] ?? "";
+      if ((await isPrivate(socketDir, owner.uid)) && (await answers(join(socketDir, ".s.PGSQL.5432")))) {
+        return { socketDir };
+      }
+    } catch {} // no database, or one that runs no longer, or somebody else's
+  }
+  return undefined;
+}
+
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    socket.once("error", () => resolve(false));
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+  });
+}
+
+/** The major version that made the cluster; undefined when there is none yet. */
+async function majorOf({ dir }: Place): Promise<number | undefined> {
+  if (!existsSync(join(dir, "pg"))) return undefined;
+  const text = await readFile(join(dir, "pg/PG_VERSION"), "utf8").catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return "";
+    throw error;
+  });
+  const major = Number.parseInt(text, 10);
+  if (major > 0) return major;
+  throw new DatabaseProblem(
+    `${join(dir, "pg")} holds no database (its PG_VERSION is missing): move it away, or restore it from a backup.`,
+  );
+}
+
+/** Made under another name, and renamed when complete and on disk: a folder named `pg` is never a half one. */
+async function initialise(place: Place, { bin }: Binaries, settings: Record<string, string>): Promise<void> {
+  const pg = join(place.dir, "pg");
+  const half = join(place.dir, `pg.init-${process.pid}-${Date.now()}`);
+  await makePrivate(half, place.account);
+  const options = ["-A", "trust", "--data-checksums", "-E", "UTF8", "--no-locale", "--no-instructions"];
+  if (settings["fsync"] === "off") options.push("--no-sync");
+  const initdb = guarded([join(bin, "initdb"), "-D", half, "-U", embeddedUser, ...options], place.account);
+  const code = await initdb.gone;
+  try {
+    if (code !== 0) throw new DatabaseProblem(`The database could not be made in ${pg}: ${lastWords(initdb)}.`);
+    await rename(half, pg);
+    const folder = await open(place.dir);
+    await folder.sync().finally(() => folder.close());
+  } catch (error) {
+    await rm(half, { recursive: true, force: true });
+    if (!existsSync(pg)) throw error; // else another process was quicker
+  }
+}
+
+// What earlier starts left when they were killed, and the programs of older versions. Called when we hold the lock of `pg`.
+async function removeLeftovers({ dir }: Place, { bin }: Binaries): Promise<void> {
+  for (const name of await readdir(dir)) {
+    const path = join(dir, name);
+    if (!name.startsWith("pg.init") && !name.startsWith(stagedPrefix)) continue;
+    if (!bin.startsWith(`${path}/`)) await rm(path, { recursive: true, force: true }).catch(() => {});
+  }
+}

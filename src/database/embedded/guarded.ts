@@ -1,0 +1,100 @@
+import { execFile, spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { promisify } from "node:util";
+import { DatabaseProblem } from "../problem.ts";
+
+/** Whom a command of the database runs as. Empty: as we do. */
+export type Account = { uid?: number; gid?: number };
+
+export type Guarded = {
+  /** The last lines that it wrote. */
+  lines: readonly string[];
+  /** Fulfilled with the exit code when the command, all its children and the guard have ended. */
+  gone: Promise<number | null>;
+  /** Asks it to end, and ends it by force when it does not within 10 seconds (the write-ahead log survives that). */
+  stop: () => void;
+};
+
+// The whole environment of a command: nothing of the caller's, of which PGDATA, PGPORT or LC_MESSAGES would do harm.
+const environment = { PATH: "/usr/bin:/bin", LC_ALL: "C", TZ: "UTC" };
+
+/**
+ * A shell holds the other end of our pipe and reads it. The read ends when we close our end or die, however suddenly,
+ * and then the command is told to end. SIGTERM comes before SIGINT (to Postgres: a fast shutdown), because a shell
+ * starts its background jobs with SIGINT ignored, until they handle it. The shell lets go of standard error, so that
+ * the end of that pipe tells us that the command has ended.
+ */
+const guard = `
+"$@" </dev/null >&2 &
+trap '' HUP INT TERM
+exec 2>/dev/null
+read -r end
+kill -TERM $!
+kill -INT $!
+wait $!`;
+
+/** Runs a command that never outlives us. `onLine` gets each line of its output. */
+export function guarded(command: string[], account: Account, onLine: (line: string) => void = () => {}): Guarded {
+  const child = spawn("/bin/sh", ["-c", guard, "guard", ...command], {
+    ...account,
+    cwd: "/",
+    // Lets Postgres see that a stale lock file which names our process id, common in a container, is not of a server.
+    env: { ...environment, PG_GRANDPARENT_PID: String(process.pid) },
+    detached: true, // in a group of its own, so that Ctrl-C on a terminal reaches only us
+    stdio: ["pipe", "ignore", "pipe"],
+  });
+  child.on("error", () => {});
+  const group = child.pid;
+  if (group === undefined) throw new DatabaseProblem("The database could not be started, because /bin/sh could not.");
+
+  const signalGroup = (signal: NodeJS.Signals) => {
+    try {
+      process.kill(-group, signal);
+    } catch {} // nobody is left
+  };
+  const lines: string[] = [];
+  createInterface({ input: child.stderr }).on("line", (line) => {
+    if (lines.push(line) > 20) lines.shift();
+    onLine(line);
+  });
+  child.stdin.on("error", () => {});
+  child.stderr.once("end", () => child.stdin.destroy());
+  // Here the guard was killed and its command was not: the guard's process group still is.
+  child.once("exit", () => {
+    if (child.stderr.readableEnded) return;
+    signalGroup("SIGTERM");
+    signalGroup("SIGINT");
+  });
+  let force: NodeJS.Timeout | undefined;
+  const gone = new Promise<number | null>((resolve) => {
+    child.once("close", (code) => {
+      clearTimeout(force);
+      resolve(code);
+    });
+  });
+  const stop = () => {
+    child.stdin.destroy();
+    force ??= setTimeout(() => signalGroup("SIGKILL"), 10_000).unref();
+  };
+  return { lines, gone, stop };
+}
+
+/** Why it failed, in its own words. */
+export function lastWords({ lines }: Guarded): string {
+  const at = lines.findLastIndex((line) => /^(FATAL|PANIC):/.test(line));
+  if (at < 0) return lines.findLast((line) => !/^LOG:/.test(line)) ?? "it said nothing";
+  const more = lines.slice(at + 1).filter((line) => /^(DETAIL|HINT):/.test(line));
+  return [lines[at], ...more].map((line = "") => line.replace(/^[A-Z]+: +/, "").replace(/\.$/, "")).join("; ");
+}
+
+/** Runs a short command and returns what it wrote; undefined when it fails. */
+export async function runAs(account: Account, file: string, args: string[]): Promise<string | undefined> {
+  try {
+    return (await promisify(execFile)(file, args, { ...account, cwd: "/", env: environment })).stdout;
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "EPERM")) return undefined;
+    throw new DatabaseProblem(
+      `Postgres does not run as root, and this root may not become uid ${account.uid}: start the service as an ordinary user.`,
+    );
+  }
+}

@@ -1,0 +1,119 @@
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { chmod, chown, lchown, lstat, mkdir, readdir, readFile, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import type { Log } from "../../log.ts";
+import { DatabaseProblem } from "../problem.ts";
+import { type Account, runAs } from "./guarded.ts";
+
+/** Where the embedded database lives (its cluster in `pg` there), and whom it runs as. */
+export type Place = { dir: string; account: Account };
+
+/**
+ * The data folder and our own account, unless we are root: Postgres refuses to run as root, so the folder's owner or a
+ * system account gets the work, and where that one cannot reach the folder the database lives in /var/lib/playtime.
+ */
+export async function choosePlace(dataDir: string, log: Log): Promise<Place> {
+  const asked = resolve(dataDir);
+  if (process.getuid?.() !== 0) {
+    await mkdir(asked, { recursive: true });
+    return { dir: asked, account: {} };
+  }
+  const away = possiblePlaces(dataDir)[1];
+  const holds = (dir: string) => existsSync(join(dir, "pg"));
+  const isAway = holds(away) && !holds(asked);
+  const { name, ...account } = await chooseAccount(isAway ? away : asked);
+  if (name === "nobody") {
+    log.warn("The database runs as nobody, an account that other programs share: better make a user named playtime");
+  }
+  await makeOpen(asked, account);
+  // A database that exists stays where it is, even if folders were closed or opened since.
+  if (holds(asked) || (!isAway && (await reaches(account, asked)))) return { dir: asked, account };
+
+  log.warn("The database lives in another folder, because its user cannot reach the data folder", {
+    dataFolder: asked,
+    uid: account.uid,
+    folder: away,
+  });
+  await makeOpen(away, account);
+  return { dir: away, account };
+}
+
+/** The data folder, and the folder that replaces it when the database's user cannot reach it. */
+export function possiblePlaces(dataDir: string): [asked: string, away: string] {
+  const asked = resolve(dataDir);
+  return [asked, join("/var/lib/playtime", asked.slice(1).replaceAll("/", "-"))];
+}
+
+/** Makes a folder, open only to the database's account, in a place that the account may not write. */
+export async function makePrivate(folder: string, { uid, gid }: Account): Promise<void> {
+  await mkdir(folder, { mode: 0o700 });
+  if (uid !== undefined && gid !== undefined) await lchown(folder, uid, gid);
+}
+
+/** The folder of the socket, made when missing; in the temp folder when the path would be too long for a socket. */
+export async function socketFolder({ dir, account }: Place): Promise<string> {
+  const uid = account.uid ?? process.getuid?.() ?? 0;
+  const name = `playtime-${createHash("sha256").update(`${uid} ${dir}`).digest("hex").slice(0, 16)}`;
+  const folders = [join(dir, "pg.socket"), join(tmpdir(), name), join("/tmp", name)];
+  const folder = folders.find((path) => Buffer.byteLength(join(path, ".s.PGSQL.5432")) <= 103) ?? join("/tmp", name);
+  await makePrivate(folder, account).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "EEXIST") throw error;
+  });
+  if (await isPrivate(folder, uid)) return folder;
+  throw new DatabaseProblem(
+    `${folder} must be a folder (not a link) of uid ${uid} that is closed to everybody else, and it is not: remove it.`,
+  );
+}
+
+/** Whether nobody but `uid` (and root) can have put something into this folder, or taken its place. */
+export async function isPrivate(folder: string, uid: number): Promise<boolean> {
+  const found = await lstat(folder);
+  return found.isDirectory() && found.uid === uid && (found.mode & 0o777) === 0o700;
+}
+
+async function chooseAccount(dir: string): Promise<User> {
+  const passwd = await readFile("/etc/passwd", "utf8");
+  const owner = await stat(join(dir, "pg"))
+    .catch(() => stat(dir))
+    .catch(() => undefined);
+  if (owner === undefined || owner.uid === 0) return systemAccount(passwd);
+  return usersIn(passwd).find(({ uid }) => uid === owner.uid) ?? { name: "", uid: owner.uid, gid: owner.gid };
+}
+
+/** The account of /etc/passwd that gets a database whose folder belongs to root. */
+export function systemAccount(passwd: string): User {
+  const users = usersIn(passwd);
+  for (const wanted of ["playtime", "postgres", "nobody"]) {
+    const user = users.find(({ name }) => name === wanted);
+    if (user) return user;
+  }
+  throw new DatabaseProblem(
+    "Postgres does not run as root, and there is no other user for it: make one named playtime.",
+  );
+}
+
+type User = Required<Account> & { name: string };
+
+function usersIn(passwd: string): User[] {
+  return passwd.split("\n").map((line) => {
+    const [name = "", , uid, gid] = line.split(":");
+    return { name, uid: Number(uid), gid: Number(gid) };
+  });
+}
+
+/** Made when missing, with folders above it that everybody may pass. While it is empty and root's, it is given to the account. */
+async function makeOpen(folder: string, { uid, gid }: Required<Account>): Promise<void> {
+  const first = await mkdir(folder, { recursive: true });
+  for (let path = folder; first !== undefined && path.length >= first.length; path = dirname(path)) {
+    await chmod(path, 0o755); // whatever the umask
+  }
+  const isNew = (await stat(folder)).uid === 0 && (await readdir(folder)).length === 0;
+  if (isNew) await chown(folder, uid, gid);
+}
+
+// Asked of the system itself, as it alone knows about groups, access lists and security modules.
+async function reaches(account: Account, folder: string): Promise<boolean> {
+  return (await runAs(account, "/bin/sh", ["-c", 'test -r "$0" && test -x "$0"', folder])) !== undefined;
+}

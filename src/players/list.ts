@@ -1,0 +1,249 @@
+import { type Database, errorCode, type Sql } from "../database/connect.ts";
+import { DatabaseProblem } from "../database/problem.ts";
+import { inTransaction } from "../database/transaction.ts";
+import { Refusal } from "../http/refusal.ts";
+import { gameId, instant, isSteamId, Malformed, oneOf, type Parser, type SteamId } from "../parse.ts";
+import { type Playtime, playtimeColumns, type SteamStatus, steamStatuses } from "./playtimes.ts";
+
+export const knowns = ["known", "unknown"] as const;
+export type Known = (typeof knowns)[number];
+
+/** Which players are meant; undefined: whatever it is. */
+export type PlayerFilter = {
+  /** Digits with which the Steam ID begins. */
+  idPrefix?: string | undefined;
+  game?: number | undefined;
+  steam?: Known | undefined;
+  battlemetrics?: Known | undefined;
+  status?: SteamStatus | undefined;
+};
+
+/** How each filter but that of the ID is read, in the panel and on the command line. */
+export const filterParsers = {
+  game: gameId,
+  steam: oneOf(knowns),
+  battlemetrics: oneOf(knowns),
+  status: oneOf(steamStatuses),
+} satisfies Record<string, Parser<unknown>>;
+
+export const sortColumns = ["id", "created", "steam", "battlemetrics", "updated"] as const;
+export type Sort = { by: (typeof sortColumns)[number]; isDown: boolean };
+
+/** Behind which row a page begins; the text of `cursorOf`. */
+export type Cursor = { key: string; steamId: SteamId; gameId: number };
+
+export type Listing = { filter: PlayerFilter; sort: Sort; after?: Cursor | undefined };
+
+/** A page of players; `next` is undefined on the last one. */
+export type PlayersPage = { players: Playtime[]; next: Cursor | undefined };
+
+/** So long may a list take that no index serves; the deliveries want the database too. */
+const mostMs = 5_000;
+/** And so many may be read at once. */
+const readsAtOnce = 2;
+/** What the way there may take besides; a connection that hangs is given up. */
+const hangMs = 5_000;
+
+/** The rows of a page; the statement says one more. */
+const pageRows = 50;
+
+/**
+ * Lists of players, page by page: what an index serves at once, anything else within a limit of time, or "too-slow"; "busy" when
+ * others are being read. Throws the Refusal "database-away".
+ */
+export function playersListIn(database: Pick<Database, "run" | "single">, limitMs = mostMs) {
+  const limited = atMost(readsAtOnce);
+
+  return async (listing: Listing): Promise<PlayersPage | "too-slow" | "busy"> => {
+    if (isServedByIndex(listing)) return pageOf(await database.run((sql) => read(sql, listing)));
+    return limited.run(async () => {
+      try {
+        return await inTransaction(
+          database,
+          "snapshot",
+          async (sql) => {
+            await sql`select set_config('statement_timeout', ${String(limitMs)}, true)`;
+            return pageOf(await read(sql, listing));
+          },
+          AbortSignal.timeout(limitMs + hangMs),
+        );
+      } catch (error) {
+        if (errorCode(error) === statementCancelled) return "too-slow";
+        throw error instanceof DatabaseProblem ? new Refusal("database-away") : error;
+      }
+    });
+  };
+}
+
+const statementCancelled = "57014";
+
+/** The primary key serves IDs and their beginnings, `playtimes_newest` the newest. */
+function isServedByIndex({ filter: { idPrefix, ...others }, sort }: Listing): boolean {
+  if (Object.values(others).some((value) => value !== undefined)) return false;
+  return sort.by === "id" || (sort.by === "created" && idPrefix === undefined);
+}
+
+/** Runs so many at once, and no more: who comes then is told that it is "busy". */
+export function atMost(count: number) {
+  let running = 0;
+  return {
+    isFull: () => running >= count,
+    run: async <T>(work: () => Promise<T>): Promise<T | "busy"> => {
+      if (running >= count) return "busy";
+      running += 1;
+      try {
+        return await work();
+      } finally {
+        running -= 1;
+      }
+    },
+  };
+}
+
+type Row = Playtime & { key: string };
+
+function pageOf(rows: Row[]): PlayersPage {
+  const last = rows[pageRows - 1];
+  return { players: rows.slice(0, pageRows), next: rows.length > pageRows ? last : undefined };
+}
+
+/**
+ * Each range of IDs is read by itself and only as far as a page goes, so that one beginning of an ID is three short reads
+ * of the primary key. The limit of 51 stands in the text, for a plan that knows it.
+ */
+async function read(sql: Sql, { filter, sort, after }: Listing): Promise<Row[]> {
+  const { value, key, type } = sortValue(sql, sort);
+  const direction = sort.isDown ? sql`desc` : sql`asc`;
+  const order = sql`order by ${value ? sql`${value} ${direction},` : sql``} steam_id ${direction}, game_id ${direction} limit 51`;
+  const beyond = sort.isDown ? sql`<` : sql`>`;
+  const parts = rangesOf(filter.idPrefix)
+    .map((range) => (after && sort.by === "id" ? beyondIn(range, sort, after) : { range, after }))
+    .filter((part) => part !== undefined)
+    .map(({ range, after }) => {
+      // As text, since the driver would cut a time to milliseconds.
+      const behind =
+        after &&
+        sql`and (${value ? sql`${value},` : sql``} steam_id, game_id) ${beyond}
+          (${value ? sql`${after.key}::text::${type},` : sql``} ${after.steamId}::bigint, ${after.gameId}::int)`;
+      return sql`(select * from playtimes where ${matching(sql, filter, range)} ${behind ?? sql``} ${order})`;
+    });
+  const [first, ...others] = parts;
+  if (!first) return [];
+  const all = others.reduce((all, part) => sql`${all} union all ${part}`, first);
+  return sql<Row[]>`
+    select ${playtimeColumns(sql)}, ${key} as key
+    from (${all}) as playtimes ${order}`;
+}
+
+/** What is sorted by before the key of the row, never null: unknown times come last, whatever the direction. */
+function sortValue(sql: Sql, { by, isDown }: Sort) {
+  const microseconds = sql`'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'`;
+  const unknown = isDown ? sql`-1` : sql`2147483648`;
+  const time = (column: Fragment) => ({
+    value: column,
+    key: sql`to_char(${column}, ${microseconds})`,
+    type: sql`timestamptz`,
+  });
+  const seconds = (column: Fragment) => {
+    const value = sql`coalesce(${column}::bigint, ${unknown})`;
+    return { value, key: sql`${value}::text`, type: sql`bigint` };
+  };
+  if (by === "created") return time(sql`created_at`);
+  if (by === "updated") return time(sql`updated_at`);
+  if (by === "steam") return seconds(sql`steam_seconds`);
+  if (by === "battlemetrics") return seconds(sql`bm_seconds`);
+  return { value: undefined, key: sql`''`, type: sql`` };
+}
+
+type Fragment = ReturnType<Sql>;
+
+type Range = readonly [from: string, to: string];
+
+/** IDs have 16 to 18 digits; those that begin so are a range of each length. Undefined: all. */
+function rangesOf(idPrefix: string | undefined): (Range | undefined)[] {
+  if (idPrefix === undefined) return [undefined];
+  return [16, 17, 18]
+    .filter((digits) => digits >= idPrefix.length)
+    .map((digits) => [idPrefix.padEnd(digits, "0"), idPrefix.padEnd(digits, "9")]);
+}
+
+/**
+ * What is left of a range behind a row. Postgres may begin to read a range at the row though the range begins far behind
+ * it, and so read all between: only the range that holds the row may name it.
+ */
+function beyondIn(range: Range | undefined, { isDown }: Sort, after: Cursor) {
+  if (!range) return { range, after };
+  const id = BigInt(after.steamId);
+  const [isBefore, isBehind] = [BigInt(range[1]) < id, BigInt(range[0]) > id];
+  if (isDown ? isBehind : isBefore) return undefined;
+  if (isDown ? isBefore : isBehind) return { range, after: undefined };
+  const left: Range = isDown ? [range[0], after.steamId] : [after.steamId, range[1]];
+  return { range: left, after };
+}
+
+/** The condition for the rows that are meant. */
+function matching(sql: Sql, { game, steam, battlemetrics, status }: PlayerFilter, range: Range | undefined) {
+  const isKnown = (known: Known | undefined) => (known === "known" ? sql`is not null` : sql`is null`);
+  return sql`true
+    ${range ? sql`and steam_id between ${range[0]}::bigint and ${range[1]}::bigint` : sql``}
+    ${game === undefined ? sql`` : sql`and game_id = ${game}`}
+    ${steam === undefined ? sql`` : sql`and steam_seconds ${isKnown(steam)}`}
+    ${battlemetrics === undefined ? sql`` : sql`and bm_seconds ${isKnown(battlemetrics)}`}
+    ${status === undefined ? sql`` : sql`and steam_status = ${status}`}`;
+}
+
+/** The same for all ranges of IDs at once. */
+export function allMatching(sql: Sql, filter: PlayerFilter) {
+  const [first, ...others] = rangesOf(filter.idPrefix).map((range) => sql`(${matching(sql, filter, range)})`);
+  return others.reduce((all, part) => sql`${all} or ${part}`, first ?? sql`false`);
+}
+
+/** What was typed or pasted into the search: the beginning of a Steam ID, or the name of a profile that Steam must look up. */
+export type Search = { idPrefix: string } | { name: string };
+
+/** Takes an ID, its first digits, or the address of a Steam profile, with whatever stands around it. */
+export const search: Parser<Search> = (value, place) => {
+  const text = String(value).replace(/[\s\p{Cf}"'`«»“”„‘’<>]/gu, "");
+  const [, kind, part] = /^(?:https?:\/\/)?(?:www\.)?steamcommunity\.com\/(profiles|id)\/([^/?#]+)/i.exec(text) ?? [];
+  if (kind?.toLowerCase() === "id" && part !== undefined && /^[\w-]{1,64}$/.test(part)) return { name: part };
+  const digits = kind === undefined ? text : (part ?? "");
+  const isId = kind === undefined ? /^7(?:6[0-9]{0,16})?$/.test(digits) : isSteamId(digits);
+  if (!isId) throw new Malformed(place, "a Steam ID, its first digits, or the address of a Steam profile");
+  return { idPrefix: digits };
+};
+
+/** Such as `steam-desc`. */
+export const sortName = ({ by, isDown }: Sort) => `${by}-${isDown ? "desc" : "asc"}` as const;
+
+export const sort: Parser<Sort> = (value, place) => {
+  const [column, direction, ...more] = String(value).split("-");
+  if (more.length > 0) throw new Malformed(place, "a column and a direction");
+  return { by: oneOf(sortColumns)(column, place), isDown: oneOf(["asc", "desc"])(direction, place) === "desc" };
+};
+
+/** A cursor as text for an address. */
+export const cursorText = ({ key, steamId, gameId }: Cursor) => `${key}_${steamId}_${gameId}`;
+
+/** Reads `cursorText` of the same sort. */
+export function cursor({ by }: Sort): Parser<Cursor> {
+  return (value, place) => {
+    const [key = "", steamId, game, ...more] = String(value).split("_");
+    const isKey =
+      by === "id"
+        ? key === ""
+        : by === "created" || by === "updated"
+          ? isInstant(key)
+          : /^(?:-1|[0-9]{1,10})$/.test(key);
+    if (!isKey || !isSteamId(steamId) || more.length > 0) throw new Malformed(place, "what a link of this list says");
+    return { key, steamId, gameId: gameId(game, place) };
+  };
+}
+
+function isInstant(text: string): boolean {
+  try {
+    instant(text, "");
+    return true;
+  } catch {
+    return false;
+  }
+}

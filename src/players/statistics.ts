@@ -1,0 +1,100 @@
+import type { Database } from "../database/connect.ts";
+import type { SteamId } from "../parse.ts";
+
+const freshMs = 60_000;
+/** A table of so many pages of 8 KB is looked at whole, about 200,000 players; of a larger one so many of them. */
+const wholePages = 2_500;
+const sampledPages = 600;
+
+/** Where a bar of the histogram begins; the last has no end. */
+export const histogramHours = [0, 10, 50, 100, 500, 1_000, 2_000, 5_000];
+
+export type Totals = {
+  /** Players, counted once for each of their games. */
+  players: number;
+  /** All figures about players were reckoned from a part of the rows: there are too many to look at all. */
+  isEstimate: boolean;
+  /** How many have so many hours, by `histogramHours`. */
+  steam: number[];
+  battlemetrics: number[];
+  databaseBytes: number;
+  /** Such as "18.4". */
+  postgresVersion: string;
+};
+
+export type NewestPlayer = {
+  steamId: SteamId;
+  gameId: number;
+  steamSeconds: number | null;
+  bmSeconds: number | null;
+  createdAt: string;
+};
+
+/** Figures about all players. They are kept for a minute, and of a large table only a part is looked at. */
+export function statisticsIn(database: Pick<Database, "run">, now: () => Date = () => new Date()) {
+  let kept: { atMs: number; totals: Promise<Totals> } | undefined;
+
+  return {
+    totals: (): Promise<Totals> => {
+      const nowMs = now().getTime();
+      if (kept && nowMs - kept.atMs < freshMs) return kept.totals;
+      const made = { atMs: nowMs, totals: readTotals(database) };
+      kept = made;
+      made.totals.catch(() => {
+        if (kept === made) kept = undefined;
+      });
+      return made.totals;
+    },
+    newest: (count: number) =>
+      database.run(
+        (sql) => sql<NewestPlayer[]>`
+          select steam_id::text as "steamId", game_id as "gameId", steam_seconds as "steamSeconds", bm_seconds as "bmSeconds",
+            created_at as "createdAt"
+          from playtimes order by created_at desc, steam_id desc, game_id desc limit ${count}`,
+      ),
+  };
+}
+
+async function readTotals(database: Pick<Database, "run">): Promise<Totals> {
+  const facts = await database.run(async (sql) => {
+    const [row] = await sql<{ pages: number; rowsPerPage: number; databaseBytes: number; postgresVersion: string }[]>`
+      select pg_relation_size(oid) / current_setting('block_size')::float8 as pages,
+        case when relpages > 0 and reltuples > 0 then reltuples::float8 / relpages else 0 end as "rowsPerPage",
+        pg_database_size(current_database())::float8 as "databaseBytes",
+        split_part(current_setting('server_version'), ' ', 1) as "postgresVersion"
+      from pg_class where oid = 'playtimes'::regclass`;
+    return row;
+  });
+  const pages = facts?.pages ?? 0;
+  const isEstimate = pages > wholePages;
+  const percent = isEstimate ? (100 * sampledPages) / pages : 100;
+  const bars = await database.run(
+    (sql) => sql<{ of: "all" | "steam" | "battlemetrics"; bar: number; players: number }[]>`
+      with seen as materialized (select steam_seconds, bm_seconds from playtimes tablesample system (${percent}))
+      select 'all' as of, 0 as bar, count(*)::float8 as players from seen
+      union all
+      select 'steam', width_bucket(steam_seconds, ${boundaries}::int[]), count(*)::float8 from seen
+      where steam_seconds is not null group by 2
+      union all
+      select 'battlemetrics', width_bucket(bm_seconds, ${boundaries}::int[]), count(*)::float8 from seen
+      where bm_seconds is not null group by 2`,
+  );
+  const seen = bars.find((bar) => bar.of === "all")?.players ?? 0;
+  // How many rows a page has, Postgres knows better than we by our part; but not yet after a restore.
+  const known = pages * (facts?.rowsPerPage ?? 0);
+  const scale = !isEstimate || seen === 0 ? 1 : known > 0 ? known / seen : 100 / percent;
+  const histogram = (of: string) =>
+    histogramHours.map((_, index) =>
+      Math.round((bars.find((bar) => bar.of === of && bar.bar === index + 1)?.players ?? 0) * scale),
+    );
+  return {
+    players: Math.round(seen * scale),
+    isEstimate,
+    steam: histogram("steam"),
+    battlemetrics: histogram("battlemetrics"),
+    databaseBytes: facts?.databaseBytes ?? 0,
+    postgresVersion: facts?.postgresVersion ?? "",
+  };
+}
+
+const boundaries = `{${histogramHours.map((hours) => hours * 3_600).join(",")}}`;

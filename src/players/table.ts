@@ -1,0 +1,226 @@
+import type { FileHandle } from "node:fs/promises";
+import type { Writable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import type { Database, Sql } from "../database/connect.ts";
+import { fetchRows, inTransaction } from "../database/transaction.ts";
+import { bytesOf } from "../file.ts";
+import { gameId, Malformed, type Parser, type SteamId, seconds, steamId } from "../parse.ts";
+import { type CsvRow, readCsv } from "./csv.ts";
+import { connectionLost, type Found, type ImportedPlayer, statusOf, writePlayers } from "./import.ts";
+import { allMatching, type PlayerFilter } from "./list.ts";
+import { newestOfEach, type Playtime, playtimeColumns } from "./playtimes.ts";
+
+type OnProgress = (done: number, total: number) => void;
+
+/** The columns of the table, in its order. */
+const columns: Record<string, (player: Playtime) => string | number | null> = {
+  steam_id: (player) => player.steamId,
+  game_id: (player) => player.gameId,
+  steam_seconds: (player) => player.steamSeconds,
+  steam_status: (player) => player.steamStatus,
+  steam_checked_at: (player) => player.steamCheckedAt,
+  bm_seconds: (player) => player.bmSeconds,
+  bm_signed_at: (player) => player.bmSignedAt,
+  created_at: (player) => player.createdAt,
+  updated_at: (player) => player.updatedAt,
+};
+
+/** Writes the players that are meant, as they are at one moment, as CSV. No value of theirs needs quotes. Returns how many they are. */
+export function exportPlayers(
+  database: Pick<Database, "single">,
+  filter: PlayerFilter,
+  to: Writable,
+  onProgress: OnProgress = () => {},
+) {
+  return inTransaction(database, "snapshot", async (sql) => {
+    const [counted] = await sql<{ rows: string }[]>`
+      select count(*) as rows from playtimes where ${allMatching(sql, filter)}`;
+    if (!counted) throw connectionLost();
+    const total = Number(counted.rows);
+    await pipeline(csvOf(sql, filter, total, onProgress), to);
+    return total;
+  });
+}
+
+async function* csvOf(sql: Sql, filter: PlayerFilter, total: number, onProgress: OnProgress): AsyncGenerator<string> {
+  yield `${Object.keys(columns).join(",")}\n`;
+  const cells = Object.values(columns);
+  let done = 0;
+  await sql`
+    declare rows no scroll cursor for
+    select ${playtimeColumns(sql)}
+    from playtimes where ${allMatching(sql, filter)}`;
+  for await (const players of fetchRows<Playtime>(sql, total)) {
+    yield players.map((player) => `${cells.map((cell) => cell(player) ?? "").join(",")}\n`).join("");
+    done += players.length;
+    onProgress(done, total);
+  }
+}
+
+export type TableOptions = {
+  /** The game of all rows, instead of a column. */
+  game: number | undefined;
+};
+
+/** What a table holds: nothing of it may be taken when there are problems. */
+export type Checked = {
+  players: number;
+  /** Sentences, the first of them. */
+  problems: string[];
+  problemCount: number;
+  /** Steam IDs have lost digits. */
+  isRounded: boolean;
+  /** Columns that are not read. */
+  unused: string[];
+};
+
+const problemsMost = 20;
+
+/** Reads a table to its end without keeping anything. */
+export async function checkPlayers(file: FileHandle, options: TableOptions): Promise<Checked> {
+  const checked: Checked = { players: 0, problems: [], problemCount: 0, isRounded: false, unused: [] };
+  const problem = (words: string) => {
+    checked.problemCount += 1;
+    if (checked.problems.length < problemsMost) checked.problems.push(words);
+  };
+  const endings = { ids: 0, zeros: 0 };
+  try {
+    for await (const { rows, unused } of playersIn(file, options, someTime)) {
+      checked.unused = unused;
+      for (const { player, words, isSurelyText, isRounded } of rows) {
+        if (isRounded) checked.isRounded = true;
+        if (words !== undefined) problem(words);
+        if (!player) continue;
+        checked.players += 1;
+        if (isSurelyText) continue;
+        endings.ids += 1;
+        if (player.steamId.endsWith("00")) endings.zeros += 1;
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof Malformed)) throw error;
+    problem(`${error.message}.`);
+  }
+  // By chance it is one in a hundred.
+  const { ids, zeros } = endings;
+  if (zeros > 0 && (zeros === ids || (zeros > 1 && zeros * 4 >= ids))) {
+    checked.isRounded = true;
+    problem(`${zeros} of ${ids} Steam IDs end in 00: ${rounded} (IDs that truly end so are taken with ' before them.)`);
+  }
+  return checked;
+}
+
+/**
+ * Takes the players of a table that was checked, as the import from the Django service does: never over a row with a time
+ * that BattleMetrics signed, and never none over a time. Rows that name no time of their own count as of now.
+ */
+export async function importPlayers(
+  file: FileHandle,
+  options: TableOptions,
+  { sql }: Pick<Database, "sql">,
+  onProgress: (done: number) => void,
+): Promise<Found & { rows: number }> {
+  const [clock] = await sql<{ at: string }[]>`select now() - interval '1 ms' as at`;
+  if (!clock) throw connectionLost();
+  const total = { rows: 0, unknown: 0, signed: 0, older: 0 };
+  for await (const { rows } of playersIn(file, options, clock.at)) {
+    const players = newestOfEach(
+      rows.flatMap(({ player }) => player ?? []),
+      (a, b) => (a.updatedAt > b.updatedAt ? 1 : -1),
+    );
+    if (players.length === 0) continue;
+    const found = await writePlayers(sql, players, false);
+    total.rows += rows.length;
+    total.unknown += found.unknown;
+    total.signed += found.signed;
+    total.older += found.older;
+    onProgress(total.rows);
+  }
+  return total;
+}
+
+const someTime = new Date(0).toISOString();
+
+type Read = { player?: ImportedPlayer; words?: string; isSurelyText?: boolean; isRounded?: boolean };
+
+/** The rows of a table below its header line, each a player or why it is none. Throws Malformed when it is no such table. */
+async function* playersIn(
+  file: FileHandle,
+  { game }: TableOptions,
+  otherwiseAt: string,
+): AsyncGenerator<{ rows: Read[]; unused: string[] }> {
+  let header: string[] | undefined;
+  let unused: string[] = [];
+  for await (const batch of readCsv(bytesOf(file))) {
+    if (!header && batch[0]) {
+      header = headerOf(batch.shift(), game);
+      unused = header.filter((name) => !readColumns.includes(name));
+    }
+    const names = header ?? [];
+    yield { rows: batch.map((row) => read(row, names, game, otherwiseAt)), unused };
+  }
+  if (!header) throw new Malformed("the table", "a line with the names of the columns, and rows below");
+}
+
+const readColumns = ["steam_id", "game_id", "steam_seconds", "bm_seconds", "created_at", "updated_at"];
+
+function headerOf(row: CsvRow | undefined, game: number | undefined): string[] {
+  const names = (row?.cells ?? []).map((cell) => cell.trim().toLowerCase());
+  const needed = game === undefined ? ["steam_id", "game_id"] : ["steam_id"];
+  for (const name of needed)
+    if (!names.includes(name))
+      throw new Malformed(
+        "the first line",
+        `the names of the columns, with ${name} among them${name === "game_id" ? " (or give --game)" : ""}`,
+      );
+  for (const name of readColumns)
+    if (names.indexOf(name) !== names.lastIndexOf(name)) throw new Malformed("the first line", `without ${name} twice`);
+  return names;
+}
+
+function read({ line, cells }: CsvRow, names: string[], game: number | undefined, otherwiseAt: string): Read {
+  try {
+    if (cells.length !== names.length) throw new Malformed("the row", `${names.length} cells, as the first line has`);
+    const cell = (name: string) => cells[names.indexOf(name)]?.trim() ?? "";
+    const given = <T>(name: string, parse: Parser<T>) => (cell(name) === "" ? null : parse(cell(name), name));
+    const id = idOf(cell("steam_id"));
+    const times = { steamSeconds: given("steam_seconds", seconds), bmSeconds: given("bm_seconds", seconds) };
+    const updatedAt = given("updated_at", time) ?? otherwiseAt;
+    const player: ImportedPlayer = {
+      steamId: id.steamId,
+      gameId: game ?? gameId(cell("game_id"), "game_id"),
+      ...times,
+      steamStatus: statusOf(times),
+      createdAt: given("created_at", time) ?? updatedAt,
+      updatedAt,
+    };
+    return { player, isSurelyText: id.isSurelyText };
+  } catch (error) {
+    if (error instanceof RoundedId) return { words: `line ${line}: ${error.message}`, isRounded: true };
+    if (error instanceof Malformed) return { words: `line ${line}: ${error.message}.` };
+    throw error;
+  }
+}
+
+class RoundedId extends Error {}
+
+const rounded = "rounded by a spreadsheet, their last digits are lost.";
+
+/** `'765…` and `="765…"` are how people keep a spreadsheet from taking an ID for a number. */
+function idOf(cell: string): { steamId: SteamId; isSurelyText: boolean } {
+  const text = /^(?:'|=")([0-9]*)"?$/.exec(cell)?.[1];
+  // Nobody out of a thousand million has an ID with nine zeros.
+  if (text === undefined && (/^[0-9][.,]?[0-9]*e\+?[0-9]+$/i.test(cell) || /^7[0-9]+0{9}$/.test(cell)))
+    throw new RoundedId(`the Steam ID ${cell.slice(0, 30)} was rounded by a spreadsheet: its last digits are lost.`);
+  return { steamId: steamId(text ?? cell, "steam_id"), isSurelyText: text !== undefined };
+}
+
+/** With any zone. */
+const time: Parser<string> = (value, place) => {
+  const text = String(value);
+  const ms = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d(:?\d\d)?)$/.test(text)
+    ? Date.parse(text.replace(" ", "T").replace(/([+-]\d\d)$/, "$1:00"))
+    : Number.NaN;
+  if (Number.isNaN(ms)) throw new Malformed(place, "a time with its zone, such as 2026-01-02T03:04:05Z");
+  return new Date(ms).toISOString();
+};

@@ -1,0 +1,26 @@
+import type { Kind } from "../connections/connections.ts";
+import type { Call, Handler } from "../http/call.ts";
+import type { Refusal } from "../http/refusal.ts";
+import { refusalOf } from "../http/server.ts";
+
+/** Told how each request ended, and how long it took from its head to its answer. */
+export type OnEnd = (kind: Kind, call: Call, end: "accepted" | "ignored" | Refusal, durationMs: number) => void;
+
+/** The same handler, its calls told to all of `watchers`. */
+export function observed(kind: Kind, handler: Handler, watchers: readonly OnEnd[]): Handler {
+  return async (call) => {
+    const startMs = performance.now();
+    const tell = (end: Parameters<OnEnd>[2]) => {
+      for (const onEnd of watchers) onEnd(kind, call, end, performance.now() - startMs);
+    };
+    try {
+      const answer = await handler(call);
+      // A stored delivery is answered with nothing, an ignored one with the reason.
+      tell(kind === "battlemetrics" && answer.body !== undefined ? "ignored" : "accepted");
+      return answer;
+    } catch (error) {
+      tell(refusalOf(error));
+      throw error;
+    }
+  };
+}

@@ -1,0 +1,45 @@
+import type { Config } from "../config.ts";
+import type { Connection } from "../connections/connections.ts";
+import type { Summary } from "./activity.ts";
+
+/** Something that the operator should know; what to do about it is said in each language elsewhere. */
+export type Warning =
+  | { code: "no-connection" | "no-steam-key" | "hmac-off" }
+  | { code: "steam-fails"; reason: string }
+  | { code: "silent" | "no-secret" | "bad-signatures" | "stale-timestamps"; connection: Connection; at: string | null };
+
+const silentHours = 24;
+const badSignaturesInARow = 3;
+
+/** What is not as it should be, the worst first. */
+export function warningsOf({ config, connections, summaries, steam, now }: Known): Warning[] {
+  const found: Warning[] = [];
+  if (!config.HMAC.ENABLE) found.push({ code: "hmac-off" });
+  if (connections.length === 0) found.push({ code: "no-connection" });
+  for (const connection of connections.filter(({ enabled }) => enabled)) {
+    const summary = summaries.find(({ kind, path }) => kind === connection.kind && path === connection.path);
+    const refusedLast = (summary?.refusedAt ?? "") > (summary?.acceptedAt ?? "");
+    const at = summary?.acceptedAt ?? null;
+    if (connection.secret === null) found.push({ code: "no-secret", connection, at });
+    else if (refusedLast && summary?.refusedCode === "stale-timestamp")
+      found.push({ code: "stale-timestamps", connection, at: summary.refusedAt });
+    else if ((summary?.badSignatures ?? 0) >= badSignaturesInARow)
+      found.push({ code: "bad-signatures", connection, at: summary?.refusedAt ?? null });
+    else if (connection.kind === "battlemetrics" && at !== null && hoursSince(at, now) >= silentHours)
+      found.push({ code: "silent", connection, at });
+  }
+  if (config.STEAM.KEY === "") found.push({ code: "no-steam-key" });
+  else if (steam && steam.breaker !== "closed") found.push({ code: "steam-fails", reason: steam.reason });
+  return found;
+}
+
+type Known = {
+  config: Pick<Config, "HMAC" | "STEAM">;
+  connections: readonly Connection[];
+  summaries: readonly Summary[];
+  /** Undefined for who is not the service itself. */
+  steam: { breaker: string; reason: string } | undefined;
+  now: Date;
+};
+
+const hoursSince = (at: string, now: Date) => (now.getTime() - Date.parse(at)) / 3_600_000;

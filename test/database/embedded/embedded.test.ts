@@ -1,0 +1,572 @@
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { chmod, lstat, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { findBinaries } from "../../../src/database/embedded/binaries.ts";
+import { embeddedUser, findRunning, startEmbedded } from "../../../src/database/embedded/embedded.ts";
+import { possiblePlaces, systemAccount } from "../../../src/database/embedded/place.ts";
+import { DatabaseProblem } from "../../../src/database/problem.ts";
+import {
+  answersAgain,
+  ask,
+  client,
+  dataFolder,
+  eventually,
+  hasPackage,
+  host,
+  isRoot,
+  keptLog,
+  nothingRuns,
+  packageIn,
+  pidOf,
+  processes,
+  projectCopy,
+  quick,
+  run,
+  scratch,
+  start,
+} from "./cluster.ts";
+
+const needsRoot = isRoot ? false : "needs root";
+const needsUser = isRoot ? "needs an ordinary user" : false;
+const needsPackage = hasPackage ? false : "needs the npm package with Postgres";
+
+// Two groups at a time: some of their tests mostly wait.
+describe("the embedded database", { concurrency: 2 }, () => {
+  describe("a start", () => {
+    test("by two copies at once on an empty folder makes one database, and refuses one copy", async (t) => {
+      const dataDir = await dataFolder(t, { isEmpty: true });
+      const copies = [host(t, { dataDir }), host(t, { dataDir })];
+      const isReady = await eventually(() => copies.some(({ facts }) => facts.some((fact) => fact.ready)));
+      assert.ok(isReady, JSON.stringify(copies.map(({ facts }) => facts)));
+      await Promise.race(copies.map(({ ended }) => ended));
+      const refused = copies.flatMap(({ facts }) => facts.flatMap((fact) => fact.problem ?? []));
+      assert.equal(refused.length, 1);
+      assert.match(refused[0] ?? "", /Another copy of the service already uses the database in .*\/data\/pg/);
+      assert.ok(await answersAgain(join(dataDir, "pg.socket")));
+    });
+
+    test("makes a database in an empty folder, with checksums and lean settings, and only on a socket", async (t) => {
+      const dataDir = await dataFolder(t, { isEmpty: true });
+      const { socketDir, version } = await start(t, { dataDir });
+      const shown = await ask(
+        socketDir,
+        (sql) => sql`
+      select current_setting('server_version') as version, current_user as user,
+             current_setting('data_checksums') as checksums, current_setting('server_encoding') as encoding,
+             current_setting('listen_addresses') as addresses, current_setting('shared_buffers') as buffers`,
+      );
+      assert.deepEqual(shown[0], {
+        version,
+        user: embeddedUser,
+        checksums: "on",
+        encoding: "UTF8",
+        addresses: "",
+        buffers: "40MB",
+      });
+    });
+
+    test("finds the rows of the last one, and says nothing when all is well", async (t) => {
+      const dataDir = await dataFolder(t);
+      const { said, log } = keptLog();
+      const first = await startEmbedded({ dataDir, settings: quick, log });
+      await ask(first.socketDir, (sql) => sql`create table kept as select 7 as seven`);
+      const idle = client(first.socketDir);
+      await idle`select 1`;
+      await first.stop();
+      await idle.end({ timeout: 0 });
+      const second = await startEmbedded({ dataDir, settings: quick, log });
+      assert.equal((await ask(second.socketDir, (sql) => sql`select seven from kept`))[0]?.["seven"], 7);
+      await second.stop();
+      assert.deepEqual(said, []);
+    });
+
+    test("removes what an earlier one left half-made, and uses none of it", async (t) => {
+      const dataDir = await dataFolder(t);
+      const left = ["pg.init-1-2", "pg.init", "pg.bin-half-x", "pg.bin-17.0.0"];
+      for (const name of left) await mkdir(join(dataDir, name, "base"), { recursive: true });
+      await start(t, { dataDir });
+      assert.deepEqual(
+        (await readdir(dataDir)).filter((name) => left.includes(name)),
+        [],
+      );
+    });
+
+    test("that is killed while it makes the database leaves nothing running, and the next one succeeds", async (t) => {
+      const dataDir = await dataFolder(t, { isEmpty: true });
+      const killed = host(t, { dataDir });
+      assert.ok(
+        await eventually(
+          async () => existsSync(dataDir) && (await readdir(dataDir)).some((name) => name.startsWith("pg.init")),
+        ),
+      );
+      killed.child.kill("SIGKILL");
+      const { socketDir } = await start(t, { dataDir });
+      assert.ok(await answersAgain(socketDir));
+      assert.deepEqual(
+        (await readdir(dataDir)).filter((name) => name.startsWith("pg.init")),
+        [],
+      );
+    });
+
+    test("waits for a copy that is just ending", async (t) => {
+      const dataDir = await dataFolder(t);
+      const first = await start(t, { dataDir });
+      setTimeout(first.stop, 700);
+      const second = await start(t, { dataDir });
+      assert.ok(await answersAgain(second.socketDir));
+    });
+
+    test("does not listen to the caller's environment", async (t) => {
+      const dataDir = await dataFolder(t);
+      const env = {
+        PGPORT: "1",
+        PGDATA: "/nowhere",
+        PGOPTIONS: "-c nonsense=1",
+        PGUSER: "x",
+        LC_ALL: "de_DE.UTF-8",
+        LANGUAGE: "de",
+      };
+      const { says } = host(t, { dataDir }, { env });
+      assert.equal((await says("ready"))?.socketDir, join(dataDir, "pg.socket"));
+    });
+
+    test("puts the socket into a private temporary folder when the path is too long, where the CLI finds it", async (t) => {
+      const dataDir = join(await scratch(t), "d".repeat(60), "e".repeat(60));
+      const { socketDir, stop } = await start(t, { dataDir });
+      t.after(() => rm(socketDir, { recursive: true, force: true }));
+      assert.ok(socketDir.startsWith(join(tmpdir(), "playtime-")), socketDir);
+      assert.equal((await lstat(socketDir)).mode & 0o777, 0o700);
+      assert.ok(await answersAgain(socketDir));
+      assert.deepEqual(await findRunning(dataDir), { socketDir });
+      await stop();
+
+      await chmod(socketDir, 0o777);
+      await refuses(dataDir, /closed to everybody else/);
+      await rename(socketDir, `${socketDir}-moved`);
+      t.after(() => rm(`${socketDir}-moved`, { recursive: true }));
+      await chmod(`${socketDir}-moved`, 0o700);
+      await symlink(`${socketDir}-moved`, socketDir);
+      await refuses(dataDir, /not a link/);
+    });
+  });
+
+  describe("a start that cannot succeed says why, and leaves nothing running", () => {
+    test("when the data folder cannot be made", async (t) => {
+      const file = join(await scratch(t), "file");
+      await writeFile(file, "");
+      await refuses(join(file, "data"), /The data folder .*file\/data cannot be used \(ENOTDIR.*\): make it writable/);
+    });
+
+    test("when the data folder may not be written", { skip: needsUser }, async (t) => {
+      const dataDir = await dataFolder(t, { isEmpty: true });
+      await mkdir(dataDir, { mode: 0o500 });
+      await refuses(dataDir, /cannot be used \(EACCES/);
+    });
+
+    test("when a setting is wrong", async (t) => {
+      const dataDir = await dataFolder(t);
+      await refuses(dataDir, /does not start: invalid value for parameter "work_mem": "many"/, {
+        settings: { work_mem: "many" },
+      });
+    });
+
+    test("when the database is damaged", async (t) => {
+      const dataDir = await dataFolder(t);
+      await rm(join(dataDir, "pg/global/pg_control"));
+      await refuses(dataDir, /does not start: .*pg_control/);
+    });
+
+    test("when the folder pg holds no database, which stays untouched", async (t) => {
+      const dataDir = await dataFolder(t, { isEmpty: true });
+      await mkdir(join(dataDir, "pg"), { recursive: true });
+      await writeFile(join(dataDir, "pg/mine"), "kept");
+      await refuses(dataDir, /data\/pg holds no database/);
+      assert.equal(await readFile(join(dataDir, "pg/mine"), "utf8"), "kept");
+    });
+
+    test("when the database is of another major version, naming both and the way out", async (t) => {
+      const dataDir = await dataFolder(t);
+      const { major } = await findBinaries({ place: { dir: dataDir, account: {} }, binDir: "", wanted: undefined });
+      await writeFile(join(dataDir, "pg/PG_VERSION"), "9\n");
+      await refuses(dataDir, new RegExp(`made by Postgres 9, and only Postgres ${major}.* backup .* restore`));
+    });
+
+    test("when the folder of programs in the settings is wrong", async (t) => {
+      const dataDir = await dataFolder(t, { isEmpty: true });
+      await refuses(dataDir, /\[POSTGRES\] BINARIES is \/usr\/share, but/, { binDir: "/usr/share" });
+    });
+
+    test("when there is no Postgres at all", async (t) => {
+      const project = await projectCopy(t);
+      const script = join(project, "look.ts");
+      await writeFile(
+        script,
+        `import { findBinaries } from "./src/database/binaries.ts";
+       const search = { place: { dir: "/nowhere", account: {} }, binDir: "", wanted: undefined, systemDir: "/nowhere" };
+       findBinaries(search).catch((error) => console.log(error.name, error.message));`,
+      );
+      const env = { PATH: "/nowhere" };
+      const { stdout } = await run(process.execPath, ["--import", import.meta.resolve("tsx"), script], { env });
+      assert.match(
+        stdout,
+        /^DatabaseProblem There is no Postgres to run: install .* \[POSTGRES\] BINARIES, .* DATABASE_URL/,
+      );
+    });
+  });
+
+  describe("the database never outlives us", () => {
+    test("when we are killed, and what it had confirmed is there at the next start", async (t) => {
+      const dataDir = await dataFolder(t);
+      const victim = host(t, { dataDir, settings: {} });
+      const { socketDir = "" } = (await victim.says("ready")) ?? {};
+      await ask(socketDir, (sql) => sql`create table kept as select 7 as seven`);
+      victim.child.kill("SIGKILL");
+      assert.ok(await nothingRuns(dataDir));
+      const next = await start(t, { dataDir });
+      assert.equal((await ask(next.socketDir, (sql) => sql`select seven from kept`))[0]?.["seven"], 7);
+    });
+
+    test("when its guard is killed: another one is started, and we may be killed then", async (t) => {
+      const dataDir = await dataFolder(t);
+      const host1 = host(t, { dataDir });
+      const { socketDir = "" } = (await host1.says("ready")) ?? {};
+      const guard = await pidOf(dataDir, "guard");
+      const server = await pidOf(dataDir, "postgres");
+      process.kill(guard, "SIGKILL");
+      assert.ok(
+        await eventually(
+          () => isGone(server) && host1.facts.some(({ message }) => message === "The database runs again"),
+        ),
+      );
+      assert.ok(await answersAgain(socketDir));
+      assert.notEqual(await pidOf(dataDir, "guard"), guard);
+      assert.notEqual(await pidOf(dataDir, "postgres"), server);
+      host1.child.kill("SIGKILL");
+      assert.ok(await nothingRuns(dataDir));
+    });
+
+    test("when we end by ourselves after stopping it, and nothing of it keeps us alive", async (t) => {
+      const dataDir = await dataFolder(t);
+      const { child, says, ended } = host(t, { dataDir });
+      await says("ready");
+      child.stdin.end();
+      assert.equal(await says("stopped"), true);
+      const stoppedAt = Date.now();
+      assert.deepEqual(await ended, [0, null]);
+      assert.ok(Date.now() - stoppedAt < 3000, `${Date.now() - stoppedAt} ms`);
+      assert.deepEqual(await processes(dataDir), []);
+    });
+
+    test("and Ctrl-C or a signal to our process group does not reach it before us", async (t) => {
+      const dataDir = await dataFolder(t);
+      await start(t, { dataDir });
+      const guard = await pidOf(dataDir, "guard");
+      assert.ok((await processes(dataDir)).every(({ group }) => group === guard));
+      // Some supervisors tell every process of a service to end: the guard stays as long as we do.
+      process.kill(guard, "SIGTERM");
+      process.kill(guard, "SIGINT");
+      await sleep(200);
+      assert.equal(await pidOf(dataDir, "guard"), guard);
+    });
+  });
+
+  describe("the database is started again", () => {
+    test("when it is killed", async (t) => {
+      const dataDir = await dataFolder(t);
+      const { said, log } = keptLog();
+      const { socketDir } = await start(t, { dataDir, log });
+      process.kill(await pidOf(dataDir, "postgres"), "SIGKILL");
+      assert.ok(await eventually(() => said.length === 2), said.join());
+      assert.ok(await answersAgain(socketDir));
+      assert.match(
+        said.join(""),
+        /WARN {2}The database died and is started again.*\n.*INFO {2}The database runs again/,
+      );
+    });
+
+    test("when it is killed together with its guard", async (t) => {
+      const dataDir = await dataFolder(t);
+      const { socketDir } = await start(t, { dataDir });
+      const before = await processes(dataDir);
+      for (const { pid } of before) process.kill(pid, "SIGKILL");
+      assert.ok(
+        await eventually(async () => {
+          const now = await processes(dataDir);
+          return now.length === 2 && now.every(({ pid }) => !before.some((old) => old.pid === pid));
+        }),
+      );
+      assert.ok(await answersAgain(socketDir));
+    });
+
+    test("when it shuts down because somebody told it to", async (t) => {
+      const dataDir = await dataFolder(t);
+      const { said, log } = keptLog();
+      const { socketDir } = await start(t, { dataDir, log });
+      process.kill(await pidOf(dataDir, "postgres"), "SIGINT");
+      assert.ok(await eventually(() => said.some((line) => line.includes("runs again"))));
+      assert.ok(await answersAgain(socketDir));
+    });
+
+    test("until it has failed five times in a minute: then we are told, once", async (t) => {
+      const dataDir = await dataFolder(t);
+      const { said, log } = keptLog();
+      let told = 0;
+      const { stop } = await start(t, { dataDir, log, onGone: () => told++ });
+      const kill = async () => {
+        const running = (await processes(dataDir)).find(({ kind }) => kind === "postgres");
+        if (running) await killed(running.pid);
+        return told > 0;
+      };
+      assert.ok(await eventually(kill));
+      assert.match(said.at(-1) ?? "", /ERROR The database failed five times in a minute and is given up/);
+      assert.ok(await nothingRuns(dataDir));
+      await stop();
+      assert.equal(told, 1);
+    });
+
+    test("but not when it is stopped, whatever it was doing at that moment", async (t) => {
+      const dataDir = await dataFolder(t);
+      for (const delayMilliseconds of [0, 5, 15, 40, 80]) {
+        const { stop } = await start(t, { dataDir });
+        await killed(await pidOf(dataDir, "postgres"));
+        await sleep(delayMilliseconds);
+        await Promise.all([stop(), stop()]);
+        assert.deepEqual(await processes(dataDir), [], `${delayMilliseconds} ms after its death`);
+      }
+    });
+
+    test("without a listener more on our process", async (t) => {
+      const count = () => process.eventNames().reduce((sum, name) => sum + process.listenerCount(name), 0);
+      const dataDir = await dataFolder(t);
+      const before = count();
+      const { socketDir } = await start(t, { dataDir });
+      await killed(await pidOf(dataDir, "postgres"));
+      assert.ok(await answersAgain(socketDir));
+      assert.equal(count(), before);
+    });
+
+    test("and a fatal error that is not a client's end is logged", async (t) => {
+      const dataDir = await dataFolder(t);
+      const { said, log } = keptLog();
+      const { socketDir } = await start(t, { dataDir, log, settings: { ...quick, max_connections: "4" } });
+      const clients = Array.from({ length: 5 }, () => client(socketDir));
+      await Promise.allSettled(clients.map((sql) => sql`select 1`));
+      await Promise.all(clients.map((sql) => sql.end({ timeout: 0 })));
+      assert.match(
+        said.join(""),
+        /WARN {2}The database reports a problem {2}line="FATAL: {2}sorry, too many clients already"/,
+      );
+    });
+  });
+
+  describe("the programs of Postgres", () => {
+    test("are taken from the npm package where it is, when it is complete", { skip: needsPackage }, async (t) => {
+      const project = await withPackage(t, { hasLinks: true });
+      const dataDir = await dataFolder(t);
+      const { says } = host(t, { dataDir }, { repository: project });
+      assert.ok(await says("ready"));
+      assert.deepEqual((await readdir(dataDir)).sort(), ["pg", "pg.socket"]);
+    });
+
+    test("are linked into the data folder when npm ran no install scripts, anew for each version", {
+      skip: needsPackage,
+    }, async (t) => {
+      const project = await withPackage(t, { hasLinks: false });
+      const dataDir = await dataFolder(t);
+      await mkdir(join(dataDir, "pg.bin-half-1", "native/bin"), { recursive: true });
+      const first = host(t, { dataDir }, { repository: project });
+      assert.ok(await first.says("ready"));
+      const version = (await readdir(dataDir)).filter((name) => name.startsWith("pg.bin-"));
+      assert.equal(version.length, 1);
+      assert.match(version[0] ?? "", /^pg\.bin-18\./);
+      const [ours, theirs] = await Promise.all([
+        stat(join(dataDir, version[0] ?? "", "native/bin/postgres")),
+        stat(join(packageIn(project), "native/bin/postgres")),
+      ]);
+      assert.equal(ours.ino, theirs.ino);
+      assert.equal(theirs.uid, process.getuid?.());
+      first.child.stdin.end();
+      await first.ended;
+
+      const about = join(packageIn(project), "package.json");
+      await writeFile(about, (await readFile(about, "utf8")).replace(/"version": "[^"]+"/, '"version": "18.99.0"'));
+      assert.ok(await host(t, { dataDir }, { repository: project }).says("ready"));
+      assert.deepEqual(
+        (await readdir(dataDir)).filter((name) => name.startsWith("pg.bin-")),
+        ["pg.bin-18.99.0"],
+      );
+    });
+
+    test("are those of the major version that made the database, even if another one comes first", async (t) => {
+      const others = (await readdir("/usr/lib/postgresql").catch(() => [])).filter((major) =>
+        existsSync(`/usr/lib/postgresql/${major}/bin/initdb`),
+      );
+      const other = others.find((major) => major !== "18");
+      if (!other || !hasPackage) return t.skip("needs two versions of Postgres");
+      const dataDir = await dataFolder(t, { isEmpty: true });
+      const first = await start(t, { dataDir, binDir: `/usr/lib/postgresql/${other}/bin` });
+      await first.stop();
+      const { version } = await start(t, { dataDir });
+      assert.equal(version.split(".")[0], other);
+    });
+  });
+
+  describe("nobody else", () => {
+    test("may open the folder or the socket", async (t) => {
+      const dataDir = await dataFolder(t);
+      const { socketDir } = await start(t, { dataDir });
+      assert.equal((await stat(socketDir)).mode & 0o777, 0o700);
+      assert.equal((await stat(join(socketDir, ".s.PGSQL.5432"))).mode & 0o777, 0o700);
+      assert.equal((await stat(join(dataDir, "pg"))).mode & 0o777, 0o700);
+    });
+
+    test("gets a connection, not even with the folders above wide open", { skip: needsRoot }, async (t) => {
+      const dataDir = await dataFolder(t);
+      const { socketDir } = await start(t, { dataDir });
+      const reach = `require("net").connect(${JSON.stringify(join(socketDir, ".s.PGSQL.5432"))})
+      .on("connect", () => process.exit(0)).on("error", (error) => { console.log(error.code); process.exit(1); })`;
+      await assert.rejects(run(process.execPath, ["-e", reach], { uid: 4242, gid: 4242, cwd: "/" }), {
+        code: 1,
+        stdout: "EACCES\n",
+      });
+    });
+
+    test("is found running where nothing runs", async (t) => {
+      const dataDir = await dataFolder(t);
+      assert.equal(await findRunning(dataDir), undefined);
+      const { socketDir, stop } = await start(t, { dataDir });
+      assert.deepEqual(await findRunning(dataDir), { socketDir });
+      const pidFile = await readFile(join(dataDir, "pg/postmaster.pid"));
+      await stop();
+      await writeFile(join(dataDir, "pg/postmaster.pid"), pidFile);
+      assert.equal(await findRunning(dataDir), undefined);
+      assert.equal(await findRunning(join(dataDir, "missing")), undefined);
+    });
+  });
+
+  describe("started by root", () => {
+    test("the database runs as playtime, postgres or nobody, whichever there is first", () => {
+      const passwd = [
+        "root:x:0:0::/root:/bin/sh",
+        "nobody:x:65534:65533::/:/bin/false",
+        "postgres:x:101:104::/:/bin/sh",
+        "",
+      ];
+      assert.equal(systemAccount(passwd.join("\n")).name, "postgres");
+      assert.equal(systemAccount([...passwd, "playtime:x:7:8::/:/bin/sh"].join("\n")).name, "playtime");
+      assert.deepEqual(systemAccount(passwd.toSpliced(2, 1).join("\n")), { name: "nobody", uid: 65534, gid: 65533 });
+      assert.throws(() => systemAccount("root:x:0:0::/root:/bin/sh"), DatabaseProblem);
+    });
+
+    test("the database runs as the owner of the data folder, with a word when that is nobody", {
+      skip: needsRoot,
+    }, async (t) => {
+      const dataDir = await dataFolder(t);
+      const nobody = Number((await run("id", ["-u", "nobody"])).stdout);
+      await run("chown", ["-R", String(nobody), dataDir]);
+      const { said, log } = keptLog();
+      await start(t, { dataDir, log });
+      assert.ok((await processes(dataDir)).every(({ user }) => user === nobody));
+      assert.match(said.join(""), /WARN {2}The database runs as nobody/);
+    });
+
+    test("a closed project gets its programs linked and its database below /var/lib/playtime, where the CLI finds it", {
+      skip: needsRoot || needsPackage,
+    }, async (t) => {
+      const closed = join(await scratch(t), "closed");
+      const project = await withPackage(t, { hasLinks: true }, join(closed, "project"));
+      const dataDir = join(project, "data");
+      const away = possiblePlaces(dataDir)[1];
+      t.after(() => rm(away, { recursive: true, force: true }));
+      await chmod(join(packageIn(project), "native/bin/initdb"), 0o700); // as a umask of 077 leaves it
+      await chmod(closed, 0o700);
+      const first = host(t, { dataDir }, { repository: project });
+      assert.deepEqual((await first.says("ready"))?.socketDir, join(away, "pg.socket"));
+      assert.ok(first.facts.some(({ message }) => message?.startsWith("The database lives in another folder")));
+      assert.deepEqual(await findRunning(dataDir), { socketDir: join(away, "pg.socket") });
+      assert.ok((await processes(away)).every(({ user }) => user !== 0));
+      const ours = await stat(join(packageIn(project), "native/bin/initdb"));
+      assert.deepEqual([ours.uid, ours.mode & 0o777], [0, 0o700]);
+      await ask(join(away, "pg.socket"), (sql) => sql`create table kept as select 7 as seven`);
+      first.child.kill("SIGKILL");
+      await first.ended;
+      await chmod(closed, 0o755);
+      const { socketDir } = await start(t, { dataDir });
+      assert.equal(
+        (await ask(socketDir, (sql) => sql`select seven from kept`))[0]?.["seven"],
+        7,
+        "the database stays when the folder is opened",
+      );
+    });
+
+    test("a database whose folder was closed later is not replaced by an empty one", {
+      skip: needsRoot || needsPackage,
+    }, async (t) => {
+      const project = await withPackage(t, { hasLinks: true });
+      const dataDir = await dataFolder(t);
+      await chmod(join(dataDir, ".."), 0o700);
+      assert.match(
+        (await host(t, { dataDir }, { repository: project }).says("problem")) ?? "",
+        /does not start: .*Permission denied/,
+      );
+      await chmod(join(project, ".."), 0o700);
+      assert.match(
+        (await host(t, { dataDir }, { repository: project }).says("problem")) ?? "",
+        /Postgres \d+ is here, but uid \d+ cannot run it: let every user pass the folders above .*\/data/,
+      );
+    });
+  });
+});
+
+async function refuses(
+  dataDir: string,
+  words: RegExp,
+  options: { binDir?: string; settings?: Record<string, string> } = {},
+) {
+  const { log } = keptLog();
+  await assert.rejects(startEmbedded({ dataDir, settings: quick, log, ...options }), (error) => {
+    assert.ok(error instanceof DatabaseProblem, String(error));
+    assert.match(error.message, words);
+    return true;
+  });
+  assert.deepEqual(await processes(dataDir), []);
+}
+
+async function killed(pid: number): Promise<boolean> {
+  process.kill(pid, "SIGKILL");
+  return eventually(() => isGone(pid));
+}
+
+function isGone(pid: number): boolean {
+  try {
+    return !process.kill(pid, 0);
+  } catch {
+    return true;
+  }
+}
+
+/** A copy of the project with the npm package, whose links are all there or all missing. */
+async function withPackage(
+  t: Parameters<typeof scratch>[0],
+  { hasLinks }: { hasLinks: boolean },
+  to?: string,
+): Promise<string> {
+  const project = await projectCopy(t, to);
+  const original = packageIn(fileURLToPath(new URL("../../..", import.meta.url)));
+  await mkdir(join(packageIn(project), ".."), { recursive: true });
+  await run("cp", ["-R", original, packageIn(project)]);
+  const lib = join(packageIn(project), "native/lib");
+  const links: { source: string; target: string }[] = JSON.parse(
+    await readFile(join(lib, "../pg-symlinks.json"), "utf8"),
+  );
+  for (const { source, target } of links) {
+    await rm(join(packageIn(project), target), { force: true });
+    if (hasLinks) await symlink(source.split("/").at(-1) ?? "", join(packageIn(project), target));
+  }
+  return project;
+}

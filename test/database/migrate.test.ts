@@ -1,0 +1,112 @@
+import assert from "node:assert/strict";
+import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { pathToFileURL } from "node:url";
+import { createClient } from "../../src/database/connect.ts";
+import { migrate, sqlFolder } from "../../src/database/migrate.ts";
+import { addressOfDatabase, createTestDatabase, onServer, type TestDatabase } from "../support/database.ts";
+
+const made: TestDatabase[] = [];
+const folders: string[] = [];
+after(async () => {
+  for (const db of made) await db.drop();
+  for (const folder of folders) await rm(folder, { recursive: true });
+});
+
+async function emptyDatabase(): Promise<TestDatabase> {
+  const db = await createTestDatabase({ empty: true });
+  made.push(db);
+  return db;
+}
+
+/** As the service does it: over a connection of its own. */
+async function migrated(db: TestDatabase, folder?: URL): Promise<string[]> {
+  const client = createClient(db.address, 1);
+  try {
+    return await migrate(client, folder);
+  } finally {
+    await client.end();
+  }
+}
+
+/** A copy of our sql folder with further files. */
+async function sqlWith(files: Record<string, string>): Promise<URL> {
+  const folder = await mkdtemp(join(tmpdir(), "playtime-sql-"));
+  folders.push(folder);
+  await cp(sqlFolder, folder, { recursive: true });
+  for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
+  return pathToFileURL(`${folder}/`);
+}
+
+test("an empty database gets every file once, in order, with its record", async () => {
+  const db = await emptyDatabase();
+  const folder = await sqlWith({
+    "900-b.sql": "insert into note values ('b')",
+    "899-a.sql": "create table note (text text)",
+  });
+  const ran = await migrated(db, folder);
+  assert.deepEqual(ran.slice(-2), ["899-a.sql", "900-b.sql"]);
+  assert.deepEqual(await migrated(db, folder), []);
+  const rows = await db.sql<{ name: string }[]>`select name from schema_files order by name`;
+  assert.deepEqual(
+    rows.map(({ name }) => name),
+    ran,
+  );
+  assert.equal((await db.sql`select * from note`).length, 1);
+});
+
+test("a file that fails leaves nothing of itself, and is run again next time", async () => {
+  const db = await emptyDatabase();
+  const folder = await sqlWith({ "900-bad.sql": "create table half (x int); select 1/0;" });
+  await assert.rejects(migrated(db, folder), { code: "22012" });
+  assert.deepEqual(
+    [
+      ...(await db.sql`select to_regclass('half') as half, (select count(*)::int from schema_files where name like '900%') as recorded`),
+    ],
+    [{ half: null, recorded: 0 }],
+  );
+  await writeFile(new URL("900-bad.sql", folder), "create table half (x int);");
+  assert.deepEqual(await migrated(db, folder), ["900-bad.sql"]);
+});
+
+test("processes that start at the same moment do no harm", async () => {
+  const db = await emptyDatabase();
+  const clients = Array.from({ length: 8 }, () => createClient(db.address, 1));
+  const ran = await Promise.all(clients.map((client) => migrate(client)));
+  await Promise.all(clients.map((client) => client.end()));
+  const names = ran.flat();
+  assert.ok(names.includes("001-start.sql"));
+  assert.equal(new Set(names).size, names.length);
+});
+
+test("a file that we do not have makes the start refuse, in words", async () => {
+  const db = await emptyDatabase();
+  await migrated(db);
+  await db.sql`insert into schema_files (name) values ('999-future.sql')`;
+  await assert.rejects(migrated(db), { name: "DatabaseProblem", message: /newer version.*999-future\.sql/ });
+});
+
+test("a user without rights is told what its database's owner must run", async (context) => {
+  const db = await emptyDatabase();
+  const role = `${db.name}_role`;
+  await onServer((sql) => sql.unsafe(`create role ${role} login password 'just-a-test-1'`));
+  context.after(() => onServer((sql) => sql.unsafe(`drop role ${role}`)));
+  await db.sql.unsafe("revoke create on schema public from public");
+  const address = addressOfDatabase(db.name);
+  const client = createClient(
+    "url" in address
+      ? { url: address.url.replace(/\/\/[^@]*@/, `//${role}:just-a-test-1@`) }
+      : { ...address, user: role, password: "just-a-test-1" },
+    1,
+  );
+  try {
+    await assert.rejects(migrate(client), {
+      name: "DatabaseProblem",
+      message: /permission denied for schema public.*GRANT CREATE, USAGE ON SCHEMA public/s,
+    });
+  } finally {
+    await client.end();
+  }
+});

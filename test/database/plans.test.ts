@@ -1,0 +1,265 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import postgres from "postgres";
+import { connectionsIn } from "../../src/connections/connections.ts";
+import { connect, createClient, type Sql } from "../../src/database/connect.ts";
+import { steamId } from "../../src/parse.ts";
+import { type Listing, playersListIn } from "../../src/players/list.ts";
+import { playtimesIn } from "../../src/players/playtimes.ts";
+import { statisticsIn } from "../../src/players/statistics.ts";
+import { createTestDatabase, type TestDatabase } from "../support/database.ts";
+import { memoryLog } from "../support/service.ts";
+
+const players = 100_000;
+const squad = 393_380;
+const player = (number: number) => steamId(String(76561198000000000n + BigInt(number)), "player");
+
+type Statement = { text: string; parameters: unknown[] };
+
+let db: TestDatabase;
+let client: Sql;
+let statements: Statement[] = [];
+
+before(async () => {
+  db = await createTestDatabase();
+  await db.sql`
+    insert into playtimes (steam_id, game_id, steam_seconds, steam_status, steam_checked_at, bm_seconds, bm_signed_at)
+    select 76561198000000000 + number, ${squad}, number * 60, 'ok', '2026-01-01', number, '2026-01-01' from generate_series(1, ${players}) number`;
+  await db.sql`vacuum analyze playtimes`;
+  // An ANALYZE of its own accord holds a snapshot, and on a busy machine for so long that no page can be tidied up.
+  await db.sql`alter table playtimes set (autovacuum_enabled = off)`;
+  const options = {
+    max: 1,
+    fetch_types: false,
+    onnotice: () => {},
+    debug: (_: number, text: string, parameters: unknown[]) => statements.push({ text, parameters }),
+  };
+  const { address } = db;
+  client =
+    "url" in address
+      ? postgres(address.url, options)
+      : postgres({
+          ...options,
+          host: address.host,
+          port: address.port,
+          database: address.database,
+          user: address.user,
+        });
+});
+after(async () => {
+  await client.end();
+  await db.drop();
+});
+
+/** The statements that a piece of work sends, each as the service sends it. */
+async function sentBy(
+  work: (database: { run: <T>(statement: (sql: Sql) => Promise<T>) => Promise<T> }) => Promise<unknown>,
+): Promise<Statement[]> {
+  statements = [];
+  await work({ run: (statement) => statement(client) });
+  return statements.filter(({ text }) => /playtimes|connections/.test(text));
+}
+
+type Node = {
+  "Node Type": string;
+  "Plan Rows": number;
+  "Relation Name"?: string;
+  "Index Name"?: string;
+  Plans?: Node[];
+};
+
+function nodesOf(node: Node): Node[] {
+  return [node, ...(node.Plans ?? []).flatMap(nodesOf)];
+}
+
+/** The plan with these values, and the one for any values, which Postgres may choose after five times. */
+async function plansOf({ text, parameters }: Statement): Promise<Node[][]> {
+  const [version] = await db.sql<{ number: number }[]>`select current_setting('server_version_num')::int as number`;
+  const custom = await db.sql.unsafe(`explain (format json) ${text}`, parameters as string[]);
+  const generic =
+    (version?.number ?? 0) >= 160_000
+      ? await db.sql.unsafe(`explain (format json, generic_plan) ${text}`).simple()
+      : [];
+  return [...custom, ...generic].map((row) => nodesOf(row["QUERY PLAN"][0].Plan));
+}
+
+/** Every statement reads `playtimes` by its primary key (or by that index), if it reads it at all. */
+async function assertByKey(sent: Statement[], index = "playtimes_pkey"): Promise<void> {
+  assert.ok(sent.length > 0);
+  for (const statement of sent)
+    for (const nodes of await plansOf(statement)) {
+      const reads = nodes.filter(
+        (node) => node["Relation Name"] === "playtimes" && node["Node Type"] !== "ModifyTable",
+      );
+      for (const node of reads) {
+        assert.match(node["Node Type"], /^(Index|Bitmap)/, statement.text);
+        if (node["Index Name"]) assert.equal(node["Index Name"], index);
+      }
+      assert.ok(
+        !nodes.some((node) => node["Node Type"] === "Seq Scan" && node["Relation Name"] === "playtimes"),
+        statement.text,
+      );
+    }
+}
+
+/** How much of the table and its indexes a statement truly reads; 100,000 rows are about 2,000 pages, their keys 400. */
+async function pagesReadBy(sent: Statement[]): Promise<number> {
+  let pages = 0;
+  for (const { text, parameters } of sent) {
+    const [row] = await db.sql.unsafe(`explain (analyze, buffers, format json) ${text}`, parameters as string[]);
+    const { Plan } = row?.["QUERY PLAN"][0] ?? assert.fail();
+    pages += Plan["Shared Hit Blocks"] + Plan["Shared Read Blocks"];
+  }
+  return pages;
+}
+
+const idsFrom = (first: number, count: number, apart = 7) =>
+  Array.from({ length: count }, (_, index) => player(first + index * apart));
+
+test("a query of one player, of 120, and many queries at once find their rows by the primary key", async () => {
+  await assertByKey(await sentBy((database) => playtimesIn(database).find({ steamIds: idsFrom(5, 1), gameId: squad })));
+  await assertByKey(
+    await sentBy((database) => playtimesIn(database).find({ steamIds: idsFrom(5, 120), gameId: squad })),
+  );
+  await assertByKey(
+    await sentBy(async (database) => {
+      const playtimes = playtimesIn(database);
+      await Promise.all(
+        Array.from({ length: 100 }, (_, index) =>
+          playtimes.find({ steamIds: idsFrom(index * 100, 120), gameId: squad }),
+        ),
+      );
+    }),
+  );
+});
+
+test("one delivery, many at once, and Steam's answers find their rows by the primary key", async () => {
+  await assertByKey(
+    await sentBy(async (database) => {
+      const { saveBattlemetrics, saveSteam } = playtimesIn(database);
+      const signedAt = new Date("2026-01-02");
+      await Promise.all(
+        idsFrom(5, 300).map((steamId) => saveBattlemetrics({ steamId, gameId: squad, seconds: 1, signedAt })),
+      );
+      await Promise.all(
+        idsFrom(5, 300).map((steamId) =>
+          saveSteam({ steamId, gameId: squad, seconds: null, status: "private", checkedAt: signedAt }),
+        ),
+      );
+    }),
+  );
+});
+
+test("in the panel the newest, a beginning of an ID, and their later pages are read in the order of an index", async () => {
+  const after = { steamId: player(50_000), gameId: squad };
+  const newest: Listing = { filter: {}, sort: { by: "created", isDown: true } };
+  const byId: Listing = { filter: { idPrefix: "7656119800" }, sort: { by: "id", isDown: false } };
+  const cases: [Listing, string][] = [
+    [newest, "playtimes_newest"],
+    [{ ...newest, sort: { by: "created", isDown: false } }, "playtimes_newest"],
+    [{ ...newest, after: { ...after, key: "2026-01-01T00:00:00.000000Z" } }, "playtimes_newest"],
+    [byId, "playtimes_pkey"],
+    [{ ...byId, filter: { idPrefix: "7" } }, "playtimes_pkey"],
+    [{ ...byId, filter: { idPrefix: player(5) } }, "playtimes_pkey"],
+    [{ ...byId, filter: {}, sort: { by: "id", isDown: true } }, "playtimes_pkey"],
+    [{ ...byId, after: { ...after, key: "" } }, "playtimes_pkey"],
+    [{ ...byId, filter: { idPrefix: "7" }, after: { ...after, key: "" } }, "playtimes_pkey"],
+    [{ filter: { idPrefix: "7" }, sort: { by: "id", isDown: true }, after: { ...after, key: "" } }, "playtimes_pkey"],
+  ];
+  for (const [listing, index] of cases) {
+    const sent = await sentBy(({ run }) =>
+      playersListIn({ run, single: () => assert.fail("a limit of time") })(listing),
+    );
+    assert.equal(sent.length, 1);
+    await assertByKey(sent, index);
+    for (const statement of sent)
+      for (const nodes of await plansOf(statement))
+        for (const node of nodes.filter((one) => one["Node Type"].includes("Sort")))
+          assert.ok(node["Plan Rows"] <= 3 * 51, `${node["Node Type"]} of ${node["Plan Rows"]} rows`);
+    const pages = await pagesReadBy(sent);
+    assert.ok(pages < 100, `${pages} pages of the disk: ${JSON.stringify(listing)}`);
+  }
+});
+
+test("what the CLI shows of a player is found by the primary key", async () => {
+  await assertByKey(await sentBy((database) => playtimesIn(database).ofPlayer(player(5))));
+});
+
+test("the newest players of the panel's overview are read from an index, and its figures from a part of a large table", async () => {
+  const [newest] = await sentBy((database) => statisticsIn(database).newest(8));
+  for (const nodes of await plansOf(newest ?? assert.fail())) {
+    assert.ok(nodes.some((node) => node["Index Name"] === "playtimes_newest"));
+    assert.ok(!nodes.some((node) => /Sort|Seq Scan/.test(node["Node Type"])));
+  }
+  for (const statement of await sentBy((database) => statisticsIn(database).totals()))
+    for (const nodes of await plansOf(statement))
+      assert.ok(!nodes.some((node) => node["Node Type"] === "Seq Scan" && node["Relation Name"] === "playtimes"));
+});
+
+test("batches of any size are the same few statements, so that they stay prepared", async () => {
+  const sent = await sentBy(async (database) => {
+    const playtimes = playtimesIn(database);
+    for (const size of [1, 2, 3, 50, 999])
+      await Promise.all([
+        ...idsFrom(1, size).map((steamId) =>
+          playtimes.saveBattlemetrics({ steamId, gameId: squad, seconds: size, signedAt: new Date() }),
+        ),
+        ...idsFrom(1, Math.min(size, 120)).map((steamId) => playtimes.find({ steamIds: [steamId], gameId: squad })),
+      ]);
+  });
+  assert.equal(sent.length, 10);
+  assert.equal(new Set(sent.map(({ text }) => text)).size, 2);
+});
+
+test("a query of few players and a delivery are planned at their first times, and not each time anew", async () => {
+  // Postgres keeps plans for each connection.
+  const own = createClient(db.address, 1);
+  const { find, saveBattlemetrics } = playtimesIn({ run: (statement) => statement(own) });
+  for (let time = 0; time < 20; time += 1) {
+    await find({ steamIds: idsFrom(5, 1 + (time % 3)), gameId: squad });
+    await saveBattlemetrics({ steamId: player(5), gameId: squad, seconds: time, signedAt: new Date() });
+  }
+  // Postgres plans five times for the very values, and compares. These columns are there since Postgres 14.
+  const plans = await own<{ custom: number; generic: number }[]>`
+    select custom_plans::int as custom, generic_plans::int as generic from pg_prepared_statements
+    where statement not like '%pg_prepared_statements%' and (statement like '%format(%' or statement like '%bm_signed_at)%')`;
+  await own.end();
+  assert.equal(plans.length, 2);
+  for (const { custom, generic } of plans) assert.ok(custom === 5 && generic >= 15, `${custom} times, kept ${generic}`);
+});
+
+test("reading all connections is one statement", async () => {
+  assert.equal((await sentBy((database) => connectionsIn(database).list())).length, 1);
+});
+
+test("deliveries stay heap-only updates", async () => {
+  const own = connect(db.address, memoryLog().log);
+  const { saveBattlemetrics } = playtimesIn(own);
+  const updates = async () => {
+    await db.sql`select pg_stat_clear_snapshot()`;
+    const [row] = await db.sql<{ all: number; hot: number }[]>`
+      select n_tup_upd::int as all, n_tup_hot_upd::int as hot from pg_stat_user_tables where relname = 'playtimes'`;
+    return row ?? assert.fail();
+  };
+  const before = await updates();
+  for (let round = 0; round < 20; round += 1) {
+    const signedAt = new Date(Date.UTC(2030, 0, 1, 0, 0, round));
+    await Promise.all(
+      // So far apart that one page has to take few of them at once, as with the players of game servers.
+      idsFrom(1 + round, 500, 97).map((steamId) =>
+        saveBattlemetrics({ steamId, gameId: squad, seconds: round, signedAt }),
+      ),
+    );
+  }
+  // A connection reports its counts when it ends; that takes a moment.
+  await own.close();
+  const expected = before.all + 20 * 500;
+  let now = await updates();
+  for (let wait = 0; wait < 200 && now.all < expected; wait += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    now = await updates();
+  }
+  assert.ok(now.all >= expected, `${now.all - before.all} updates`);
+  const share = (now.hot - before.hot) / (now.all - before.all);
+  assert.ok(share > 0.98, `${(share * 100).toFixed(1)} % of the updates were heap-only`);
+});
