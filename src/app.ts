@@ -1,6 +1,6 @@
 import type { PanelDeps } from "./admin/panel.ts";
 import type { Config } from "./config.ts";
-import { openDirectory } from "./connections/connections.ts";
+import { openDirectory } from "./connections/directory.ts";
 import type { Database } from "./database/connect.ts";
 import type { Call, Handler } from "./http/call.ts";
 import { router } from "./http/router.ts";

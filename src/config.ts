@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { parse as parseToml, TomlError } from "smol-toml";
+import { errorCode } from "./error-code.ts";
 import { levels } from "./log.ts";
 import { boolean, integer, isObject, Malformed, oneOf, type Parser, text } from "./parse.ts";
 
@@ -159,10 +160,10 @@ async function readToml(file: string, mustExist: boolean): Promise<Toml | undefi
   try {
     return { file, text: (await readFile(file, "utf8")).replace(/^\uFEFF/, "") };
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? error.code : "";
+    const code = errorCode(error);
     if (code === "ENOENT" && !mustExist) return undefined;
     const unreadable = `this user may not read it. As root: chown -R ${process.getuid?.()} ${dirname(file)}`;
-    const reason = code === "ENOENT" ? "it does not exist" : code === "EACCES" ? unreadable : String(code);
+    const reason = code === "ENOENT" ? "it does not exist" : code === "EACCES" ? unreadable : code;
     throw new ConfigProblem(`${file}: the config file cannot be read: ${reason}.`);
   }
 }

@@ -1,3 +1,5 @@
+import { errorCode } from "./error-code.ts";
+
 /** One event, one line: readable on a terminal, a JSON object elsewhere. Facts go into fields, never into the sentence. */
 export type Log = Record<Level, (message: string, fields?: Fields) => void> & { readonly level: Level };
 
@@ -39,6 +41,11 @@ function shown(value: unknown): string {
 function plain(fields: Fields): Fields {
   const { error, withStack, ...rest } = fields;
   if (!(error instanceof Error)) return fields;
-  const code = "code" in error && typeof error.code === "string" ? { errorCode: error.code } : {};
-  return { ...rest, error: error.message || error.name, ...code, ...(withStack ? { stack: error.stack } : {}) };
+  const code = errorCode(error);
+  return {
+    ...rest,
+    error: error.message || error.name,
+    ...(code === "" ? {} : { errorCode: code }),
+    ...(withStack ? { stack: error.stack } : {}),
+  };
 }

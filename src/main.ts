@@ -2,6 +2,7 @@ import { watchFile } from "node:fs";
 import { parseArgs } from "node:util";
 import { type Config, ConfigProblem, defaultFile, readConfig } from "./config.ts";
 import { DatabaseProblem } from "./database/problem.ts";
+import { errorCode } from "./error-code.ts";
 import { createLog, type Log } from "./log.ts";
 import { program } from "./program.ts";
 import { type Service, startService } from "./service.ts";
@@ -131,7 +132,7 @@ function giveUp(words: string): never {
 function wordsOf(error: unknown): string {
   if (error instanceof ConfigProblem || error instanceof DatabaseProblem) return error.message;
   if (!(error instanceof Error)) return String(error);
-  const code = "code" in error ? error.code : "";
+  const code = errorCode(error);
   if (code === "EADDRINUSE")
     return `${error.message}. Another program uses this port: stop it, or set another [SERVER] PORT.`;
   if (code === "EACCES")

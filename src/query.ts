@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { anySecret, type Connection, type Directory } from "./connections/connections.ts";
+import { anySecret, type Connection } from "./connections/connections.ts";
+import type { Directory } from "./connections/directory.ts";
 import type { Answer, Handler } from "./http/call.ts";
 import { Refusal } from "./http/refusal.ts";
 import { parseJson } from "./json.ts";

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { errorCode } from "./error-code.ts";
 import type { Log } from "./log.ts";
 import { isObject, isSteamId, largestInteger, type SteamId } from "./parse.ts";
 import type { Playtimes, SteamStatus } from "./players/playtimes.ts";
@@ -232,6 +233,5 @@ function countOf(response: Record<string, unknown>): number | undefined {
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return "an unknown failure";
   if (error.name === "TimeoutError") return "no answer in time";
-  const { cause } = error;
-  return cause instanceof Error && "code" in cause ? String(cause.code) : error.name;
+  return errorCode(error.cause) || error.name;
 }

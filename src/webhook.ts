@@ -1,4 +1,5 @@
-import { anySecret, type Connection, type Directory } from "./connections/connections.ts";
+import { anySecret, type Connection } from "./connections/connections.ts";
+import type { Directory } from "./connections/directory.ts";
 import type { Answer, Handler } from "./http/call.ts";
 import { Refusal } from "./http/refusal.ts";
 import { parseJson } from "./json.ts";

@@ -101,3 +101,26 @@ test("no file imports a thing that is neither Node's, ours, nor a dependency", (
         `${file} imports ${imported}`,
       );
 });
+
+test("in the panel X.ts answers and X-page.ts draws: no markup but in pages and what they are made of", () => {
+  const parts = ["admin/charts.ts", "admin/page.ts", "admin/reader.ts"];
+  const drawing = files.filter((file) => file.startsWith("admin/") && /\bhtml`/.test(source(file)));
+  assert.deepEqual(
+    drawing.filter((file) => !file.endsWith("-page.ts") && !parts.includes(file)),
+    [],
+  );
+});
+
+test("the command line loads the texts of one language", () => {
+  const loaded = new Set<string>();
+  const load = (file: string): void => {
+    if (loaded.has(file)) return;
+    loaded.add(file);
+    for (const imported of ours.get(file) ?? []) load(imported);
+  };
+  load("cli.ts");
+  assert.deepEqual(
+    [...loaded].filter((file) => file.startsWith("admin/texts/")),
+    ["admin/texts/en.ts"],
+  );
+});

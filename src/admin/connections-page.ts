@@ -4,7 +4,7 @@ import type { Tried } from "../connections/sample.ts";
 import { type Html, html } from "../html.ts";
 import { type AcceptedRequest, keptRequests, type RefusedRequests, type Summary } from "../watch/activity.ts";
 import { ago, moment, number, type Reader } from "./reader.ts";
-import type { Texts } from "./texts/texts.ts";
+import type { Texts } from "./texts/en.ts";
 
 const squad = "393380";
 

@@ -1,5 +1,4 @@
 import type { Config } from "../config.ts";
-import type { Directory } from "../connections/connections.ts";
 import {
   type Connection,
   connectionPath,
@@ -10,6 +9,7 @@ import {
   secretText,
   shortSecretCharacters,
 } from "../connections/connections.ts";
+import type { Directory } from "../connections/directory.ts";
 import { publicUrl } from "../connections/how-to-use.ts";
 import { ownUrl, type Tried, trySample } from "../connections/sample.ts";
 import type { Database } from "../database/connect.ts";

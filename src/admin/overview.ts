@@ -2,16 +2,12 @@ import type { Config } from "../config.ts";
 import { connectionsIn } from "../connections/connections.ts";
 import type { Database } from "../database/connect.ts";
 import { isEmbedded } from "../database/open.ts";
-import { type Html, html } from "../html.ts";
-import { type NewestPlayer, statisticsIn, type Totals } from "../players/statistics.ts";
+import { statisticsIn } from "../players/statistics.ts";
 import type { Steam } from "../steam.ts";
-import type { GateStatus } from "../steam-gate.ts";
-import { activityIn, type HourlyCount, hoursOf, type Summary } from "../watch/activity.ts";
-import { type Warning, warningsOf } from "../watch/warnings.ts";
-import { endedWords, histogram, hoursChart, legend } from "./charts.ts";
-import { pageOf } from "./connections-page.ts";
+import { activityIn } from "../watch/activity.ts";
+import { warningsOf } from "../watch/warnings.ts";
+import { overviewPage } from "./overview-page.ts";
 import { type PageHandler, page } from "./page.ts";
-import { ago, bytes, hours, number, type Reader } from "./reader.ts";
 
 const newestPlayers = 8;
 
@@ -39,7 +35,7 @@ export function overviewRoutes({ config, database, steam, now }: OverviewDeps): 
       ]);
       const status = steam.status();
       const warnings = warningsOf({ config, connections: all, summaries, steam: status, now: now() });
-      const body = overview(reader, {
+      const body = overviewPage(reader, {
         totals,
         newest,
         counts,
@@ -52,108 +48,4 @@ export function overviewRoutes({ config, database, steam, now }: OverviewDeps): 
       return page(reader, { title: reader.texts.nav.overview, part: "overview", body });
     },
   };
-}
-
-export type Overview = {
-  totals: Totals;
-  newest: readonly NewestPlayer[];
-  counts: readonly HourlyCount[];
-  /** Requests to no connection. */
-  strangers: readonly Summary[];
-  steam: GateStatus;
-  hasKey: boolean;
-  warnings: readonly Warning[];
-  isEmbedded: boolean;
-};
-
-/** The page's content. */
-export function overview(reader: Reader, shown: Overview): Html {
-  const { nav, overview: words } = reader.texts;
-  const { totals, steam } = shown;
-  const deliveries = hoursOf("battlemetrics", shown.counts, reader.now);
-  const queries = hoursOf("script", shown.counts, reader.now);
-  const colours = [
-    ["accepted", words.accepted],
-    ["ignored", words.ignored],
-    ["refused", words.refused],
-  ] as const;
-  return html`<h1 class="unseen">${nav.overview}</h1>
-<div data-live="overview">
-${shown.warnings.length > 0 && html`<ul class="warnings">${shown.warnings.map((warning) => html`<li>${warningWords(reader, warning)}</li>`)}</ul>`}
-<dl class="tiles">
-<div><dt>${words.players}</dt><dd>${totals.isEstimate && "≈ "}${number(reader, totals.players)}</dd></div>
-<div><dt>${words.steam}</dt><dd>${steamState(reader, shown)}</dd></div>
-<div><dt>${words.steamCalls}</dt><dd>${number(reader, steam.callsToday)}<small>${words.ofCalls(steam.callsPerDay)}</small></dd></div>
-<div><dt>${words.database}</dt><dd>${bytes(reader, totals.databaseBytes)}<small>${words.databaseKind(shown.isEmbedded)} · Postgres ${totals.postgresVersion}</small></dd></div>
-</dl>
-<div class="pair">
-<section class="card"><h2>${words.deliveries}</h2><p class="quiet">${endedWords(reader, sumOf(deliveries))}</p>${hoursChart(reader, deliveries)}${legend(colours)}</section>
-<section class="card"><h2>${words.queries}</h2><p class="quiet">${endedWords(reader, sumOf(queries))}</p>${hoursChart(reader, queries)}${legend(colours.filter(([colour]) => colour !== "ignored"))}</section>
-</div>
-${strangersLine(reader, shown.strangers)}
-<div class="pair uneven">
-<section class="card"><h2>${words.histogram}</h2><p class="quiet">${totals.isEstimate ? words.estimate : words.histogramOf}</p>${histogram(reader, totals.steam, totals.battlemetrics)}${legend(
-    [
-      ["steam", "Steam"],
-      ["accepted", reader.texts.players.battlemetrics],
-    ],
-  )}</section>
-<section class="card"><h2>${words.newest}</h2>${newestTable(reader, shown.newest)}</section>
-</div>
-</div>`;
-}
-
-function sumOf(ended: ReturnType<typeof hoursOf>) {
-  const sum = { accepted: 0, ignored: 0, refused: 0 };
-  for (const one of ended) {
-    sum.accepted += one.accepted;
-    sum.ignored += one.ignored;
-    sum.refused += one.refused;
-  }
-  return sum;
-}
-
-function steamState(reader: Reader, { steam, hasKey }: Overview): Html {
-  const { overview: words } = reader.texts;
-  if (!hasKey) return html`<span class="state off">${words.noKey}</span>`;
-  const at = steam.answeredAt?.toISOString() ?? null;
-  const last = html`<small>${at === null ? words.noAnswer : html`${words.lastAnswer} ${ago(reader, at)}`}</small>`;
-  if (steam.breaker === "closed") return html`<span class="state good">${words.steamWorks}</span>${last}`;
-  return html`<span class="state bad">${words.steamFails}</span><small>${steam.reason}</small>${last}`;
-}
-
-function newestTable(reader: Reader, players: readonly NewestPlayer[]): Html {
-  const { overview: words, players: columns } = reader.texts;
-  if (players.length === 0) return html`<p class="empty">${words.noPlayers}</p>`;
-  return html`<table class="stack"><thead><tr><th>${columns.player}</th><th class="number">Steam</th><th class="number">${columns.battlemetrics}</th><th>${columns.created}</th></tr></thead>
-<tbody>${players.map(
-    ({ steamId, steamSeconds, bmSeconds, createdAt }) => html`<tr>
-<td data-label="${columns.player}"><a href="/admin/players/${steamId}/" class="id">${steamId}</a></td>
-<td data-label="Steam" class="number">${hours(reader, steamSeconds)}</td>
-<td data-label="${columns.battlemetrics}" class="number">${hours(reader, bmSeconds)}</td>
-<td data-label="${columns.created}">${ago(reader, createdAt)}</td></tr>`,
-  )}</tbody></table>`;
-}
-
-/** Whoever asks at an address that does not exist may be ours, with a wrong path. */
-function strangersLine(reader: Reader, strangers: readonly Summary[]): Html | undefined {
-  const { overview: words } = reader.texts;
-  const refused = strangers.reduce((sum, one) => sum + one.refused, 0);
-  if (refused === 0) return undefined;
-  const [newest] = [...strangers].sort((a, b) => ((a.refusedAt ?? "") < (b.refusedAt ?? "") ? 1 : -1));
-  return html`<p class="hint">${words.strangers(refused)} ${newest && html`<code>${newest.refusedReason}</code> ${ago(reader, newest.refusedAt)}.`}</p>`;
-}
-
-function warningWords(reader: Reader, warning: Warning): Html {
-  const { warnings } = reader.texts;
-  if ("connection" in warning) {
-    const { kind, path } = warning.connection;
-    const link = html`<a href="${pageOf(warning.connection)}">${reader.texts.kinds[kind]} ${path}</a>`;
-    return html`<strong>${link}</strong>: ${warnings[warning.code]} ${warning.at !== null && html`(${ago(reader, warning.at)})`}`;
-  }
-  if (warning.code === "no-connection")
-    return html`${warnings["no-connection"]} <a href="/admin/connections/new/battlemetrics/">${reader.texts.connections.add.battlemetrics}</a>`;
-  if (warning.code === "steam-fails")
-    return html`${warnings["steam-fails"]} ${warning.reason && `(${warning.reason})`}`;
-  return html`${warnings[warning.code]}`;
 }

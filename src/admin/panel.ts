@@ -1,14 +1,13 @@
 import { gzipSync } from "node:zlib";
-import { html } from "../html.ts";
 import type { Answer, Call, Handler } from "../http/call.ts";
-import type { RefusalCode } from "../http/refusal.ts";
+import { refusalOf } from "../http/refusal.ts";
 import { router } from "../http/router.ts";
-import { refusalOf } from "../http/server.ts";
 import { assetAt } from "./assets.ts";
 import { type ConnectionsDeps, connectionRoutes } from "./connections.ts";
 import { type OverviewDeps, overviewRoutes } from "./overview.ts";
-import { formOf, type PageHandler, page, type Request, seeOther } from "./page.ts";
+import { formOf, type PageHandler, type Request, seeOther } from "./page.ts";
 import { type PlayersDeps, playerRoutes } from "./players.ts";
+import { problemPage } from "./problem-page.ts";
 import { languageOf, type Reader, readerOf } from "./reader.ts";
 import { signInsIn } from "./sessions.ts";
 import { cookieIn, languageCookie, sessionCookie, signInRoutes } from "./sign-in.ts";
@@ -42,7 +41,7 @@ export function createPanel(deps: PanelDeps): Handler {
   return async (call) => {
     try {
       const handler = route(call);
-      if (call.method === "POST" && !isOwnForm(call)) return problem(readerFor(call), 403, "cross-site");
+      if (call.method === "POST" && !isOwnForm(call)) return problemPage(readerFor(call), 403, "cross-site");
       followed ??= signIns.followConfig(config.ADMIN.PASSWORD);
       await followed.catch((error) => {
         followed = undefined;
@@ -52,7 +51,7 @@ export function createPanel(deps: PanelDeps): Handler {
     } catch (error) {
       const refusal = refusalOf(error);
       if (refusal.code === "internal") log.error("a page of the panel failed", { error, withStack: true });
-      return problem(readerFor(call), refusal.status, refusal.code, refusal.headers);
+      return problemPage(readerFor(call), refusal.status, refusal.code, refusal.headers);
     }
   };
 
@@ -124,17 +123,4 @@ const compression = { "content-encoding": "gzip", vary: "accept-encoding" };
 
 function mapped<From, To>(routes: Record<string, From>, change: (one: From) => To): Record<string, To> {
   return Object.fromEntries(Object.entries(routes).map(([address, handler]) => [address, change(handler)]));
-}
-
-function problem(
-  reader: Reader,
-  status: number,
-  code: RefusalCode | "cross-site",
-  headers: Record<string, string> = {},
-): Answer {
-  const { errors, common } = reader.texts;
-  const words = Object.hasOwn(errors, code) ? errors[code as keyof typeof errors] : errors.malformed;
-  const body = html`<h1>${errors.title}</h1><p>${words}</p><p><a href="/admin/">${common.back}</a></p>`;
-  const answer = page(reader, { title: errors.title, body, status });
-  return { ...answer, headers: { ...answer.headers, ...headers } };
 }

@@ -1,10 +1,10 @@
+import { atMost } from "../at-most.ts";
 import type { Config } from "../config.ts";
 import type { Database } from "../database/connect.ts";
 import { Refusal } from "../http/refusal.ts";
 import type { Log } from "../log.ts";
 import { gameId, isSteamId, largestInteger, Malformed, oneOf, type Parser, type SteamId } from "../parse.ts";
 import {
-  atMost,
   cursor,
   filterParsers,
   type Listing,
@@ -22,7 +22,7 @@ import type { Activity } from "../watch/activity.ts";
 import { download, formOf, type PageHandler, page, type Request, seeOther } from "./page.ts";
 import { confirmRemoval, type Draft, playerPage } from "./player-page.ts";
 import { addressOfList, type Choice, playersPage, usualSort } from "./players-page.ts";
-import type { Texts } from "./texts/texts.ts";
+import type { Texts } from "./texts/en.ts";
 
 /** Steam takes at most so long to be reached; a person waits for the page. */
 const askMs = 8_000;

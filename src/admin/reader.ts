@@ -1,5 +1,6 @@
 import { type Html, html } from "../html.ts";
-import { type Language, languages, type Texts, texts } from "./texts/texts.ts";
+import type { Texts } from "./texts/en.ts";
+import { type Language, languages, texts } from "./texts/texts.ts";
 
 /** Who looks at a page: the language, and the moment from which "5 minutes ago" counts. */
 export type Reader = { language: Language; texts: Texts; now: Date };

@@ -1,11 +1,10 @@
-import { html } from "../html.ts";
 import type { Call } from "../http/call.ts";
 import type { Log } from "../log.ts";
-import { program } from "../program.ts";
 import { createGuesses } from "./guesses.ts";
 import { formOf, type PageHandler, page, type Request, seeOther } from "./page.ts";
 import { isPassword } from "./password.ts";
 import { mostDays, type signInsIn } from "./sessions.ts";
+import { noPasswordPage, signInPage } from "./sign-in-page.ts";
 
 export const sessionCookie = "session";
 
@@ -21,25 +20,18 @@ export function signInRoutes({ signIns, now, log }: SignInDeps): Record<string, 
 
   async function form(request: Request, problem?: { text: string; status: number; retryAfter?: number }) {
     const { reader, query, origin } = request;
-    const words = reader.texts.signIn;
-    if ((await signIns.passwordHash()) === undefined)
-      return page(reader, {
-        title: words.shutTitle,
-        body: html`<div class="narrow card"><h1>${words.shutTitle}</h1><p>${words.shut}</p><pre>${program} admin password</pre></div>`,
-      });
-    const answer = page(reader, {
-      title: words.title,
-      status: problem?.status ?? 200,
-      notice: problem && { kind: "problem", text: problem.text },
-      body: html`<div class="narrow card"><h1>${words.title}</h1>
-<form method="post" action="/admin/sign-in/?${new URLSearchParams({ next: nextOf(query) }).toString()}">
-<label for="password">${words.password}</label>
-<input name="username" value="operator" autocomplete="username" hidden>
-<input id="password" name="password" type="password" autocomplete="current-password" maxlength="1000" required autofocus>
-<button class="main">${words.submit}</button>
-</form>
-${origin.startsWith("http:") && !isLoopback(origin) && html`<p class="hint warning">${words.plain}</p>`}</div>`,
-    });
+    const answer =
+      (await signIns.passwordHash()) === undefined
+        ? page(reader, { title: reader.texts.signIn.shutTitle, body: noPasswordPage(reader) })
+        : page(reader, {
+            title: reader.texts.signIn.title,
+            status: problem?.status ?? 200,
+            notice: problem && { kind: "problem", text: problem.text },
+            body: signInPage(reader, {
+              next: nextOf(query),
+              isReadable: origin.startsWith("http:") && !isLoopback(origin),
+            }),
+          });
     if (problem?.retryAfter === undefined) return answer;
     return { ...answer, headers: { ...answer.headers, "retry-after": String(problem.retryAfter) } };
   }

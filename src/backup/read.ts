@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
-import { errorCode } from "../database/connect.ts";
+import { errorCode } from "../error-code.ts";
 import { bytesOf } from "../file.ts";
 import { integer, isObject, largestInteger, Malformed, text } from "../parse.ts";
 import { type Given, type Table, tables } from "./tables.ts";

@@ -1,6 +1,7 @@
 import type { FileHandle } from "node:fs/promises";
-import { type Database, errorCode } from "../database/connect.ts";
+import type { Database } from "../database/connect.ts";
 import { inTransaction } from "../database/transaction.ts";
+import { errorCode } from "../error-code.ts";
 import { BackupProblem, readBackup } from "./read.ts";
 import { holdsRows, sumOf, tables } from "./tables.ts";
 import type { Header } from "./write.ts";

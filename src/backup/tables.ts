@@ -1,5 +1,6 @@
 import { connectionPath, type Kind, kinds, secretText } from "../connections/connections.ts";
 import type { Sql } from "../database/connect.ts";
+import { list } from "../database/rows.ts";
 import { connectionLost } from "../database/transaction.ts";
 import { configPasswordName } from "../panel-settings.ts";
 import {
@@ -15,7 +16,7 @@ import {
   steamId,
   text,
 } from "../parse.ts";
-import { list, type SteamStatus, steamStatuses } from "../players/playtimes.ts";
+import { type SteamStatus, steamStatuses } from "../players/playtimes.ts";
 
 /** A table as backups hold it. Another table, or column, that matters is added here; sessions never are. */
 export type Table = {

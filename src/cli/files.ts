@@ -1,8 +1,8 @@
 import { type FileHandle, mkdir, open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Writable } from "node:stream";
-import { errorCode } from "../database/connect.ts";
 import { reasonOf } from "../database/open.ts";
+import { errorCode } from "../error-code.ts";
 import { writeNewFile } from "../file.ts";
 import { CommandProblem, type Context } from "./command.ts";
 

@@ -2,6 +2,7 @@ import { parseArgs } from "node:util";
 import { ConfigProblem, readConfig } from "../config.ts";
 import { type Opened, openDatabase } from "../database/open.ts";
 import { DatabaseProblem } from "../database/problem.ts";
+import { errorCode } from "../error-code.ts";
 import { Refusal } from "../http/refusal.ts";
 import { createLog } from "../log.ts";
 import { Malformed } from "../parse.ts";
@@ -119,7 +120,7 @@ function checkCount({ args }: Command, positionals: string[]): void {
 
 function failed(error: unknown, usage: string, { warn }: Io): number {
   if (!(error instanceof Error)) throw error;
-  const isParseArgs = "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS");
+  const isParseArgs = errorCode(error).startsWith("ERR_PARSE_ARGS");
   const isWrongCall = isParseArgs || error instanceof UsageProblem || error instanceof Malformed;
   const isExpected = [CommandProblem, ConfigProblem, DatabaseProblem, Refusal].some((kind) => error instanceof kind);
   const words = isWrongCall ? `${error.message}\n${usage}` : isExpected ? error.message : error.stack;

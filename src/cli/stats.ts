@@ -1,4 +1,4 @@
-import { texts } from "../admin/texts/texts.ts";
+import { en } from "../admin/texts/en.ts";
 import { connectionsIn } from "../connections/connections.ts";
 import { isEmbedded } from "../database/open.ts";
 import { histogramHours, statisticsIn } from "../players/statistics.ts";
@@ -90,7 +90,7 @@ async function stats({ open, config, options, print }: Context): Promise<void> {
 }
 
 function warningLine(warning: Warning): string {
-  const { warnings } = texts.en;
+  const { warnings } = en;
   if ("connection" in warning) {
     const { kind, path } = warning.connection;
     return `${kind} ${path}: ${warnings[warning.code]}`;

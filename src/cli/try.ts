@@ -1,5 +1,6 @@
 import type { Connection } from "../connections/connections.ts";
 import { ownUrl, type Tried, trySample } from "../connections/sample.ts";
+import { errorCode } from "../error-code.ts";
 import { Refusal } from "../http/refusal.ts";
 import { type Command, CommandProblem, type Context } from "./command.ts";
 import { existing } from "./connections.ts";
@@ -29,9 +30,10 @@ async function send(connection: Connection, { config, open }: Context): Promise<
     return await trySample(connection, url, database);
   } catch (error) {
     if (error instanceof Refusal) throw error;
-    const code =
-      error instanceof Error && error.cause instanceof Error && "code" in error.cause ? ` (${error.cause.code})` : "";
-    throw new CommandProblem(`No answer from ${url}${code}. Does the service run, and with the same [SERVER] PORT?`);
+    const code = error instanceof Error ? errorCode(error.cause) : "";
+    throw new CommandProblem(
+      `No answer from ${url}${code && ` (${code})`}. Does the service run, and with the same [SERVER] PORT?`,
+    );
   }
 }
 

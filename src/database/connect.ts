@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import postgres from "postgres";
+import { errorCode } from "../error-code.ts";
 import { Refusal } from "../http/refusal.ts";
 import type { Log } from "../log.ts";
 
@@ -250,9 +251,4 @@ function failureOf(error: unknown, reason: string): keyof DatabaseStatus["failur
 function isConnectionTrouble(error: unknown): boolean {
   const code = errorCode(error);
   return !(error instanceof postgres.PostgresError) ? code !== "" : /^(08|40|57P|53300|26000)/.test(code);
-}
-
-/** Postgres' five characters, or the code of postgres.js or of the operating system; empty for any other error. */
-export function errorCode(error: unknown): string {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
 }

@@ -1,5 +1,6 @@
 import { readdir, readFile } from "node:fs/promises";
-import { errorCode, type Sql } from "./connect.ts";
+import { errorCode } from "../error-code.ts";
+import type { Sql } from "./connect.ts";
 import { DatabaseProblem } from "./problem.ts";
 
 /** Beside `src` and `dist` alike. */

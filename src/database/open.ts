@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Config } from "../config.ts";
+import { errorCode } from "../error-code.ts";
 import type { Log } from "../log.ts";
-import { type Address, connect, createClient, type Database, errorCode } from "./connect.ts";
+import { type Address, connect, createClient, type Database } from "./connect.ts";
 import { embeddedDatabase, embeddedUser, findRunning, startEmbedded } from "./embedded/embedded.ts";
 import { migrate } from "./migrate.ts";
 import { DatabaseProblem } from "./problem.ts";

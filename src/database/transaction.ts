@@ -1,4 +1,5 @@
-import { type Database, errorCode, type Sql } from "./connect.ts";
+import { errorCode } from "../error-code.ts";
+import type { Database, Sql } from "./connect.ts";
 import { DatabaseProblem } from "./problem.ts";
 
 /**

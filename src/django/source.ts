@@ -1,6 +1,7 @@
 import type { Kind } from "../connections/connections.ts";
-import { errorCode, type Sql } from "../database/connect.ts";
+import type { Sql } from "../database/connect.ts";
 import { DatabaseProblem } from "../database/problem.ts";
+import { errorCode } from "../error-code.ts";
 import { connectionLost } from "../players/import.ts";
 
 /** A row of `playtime_battlemetricssetpath` or `playtime_playtimegetpath`. */

@@ -28,3 +28,9 @@ export type Answer = {
 };
 
 export type Handler = (call: Call) => Answer | Promise<Answer>;
+
+/** The caller's X-Request-ID, a stranger's text: up to 64 printable ASCII characters are kept, anything else is dropped. */
+export function requestIdOf({ headers }: Call): string | undefined {
+  const id = headers["x-request-id"];
+  return typeof id === "string" && /^[\x20-\x7e]{1,64}$/.test(id) ? id : undefined;
+}

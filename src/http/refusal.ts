@@ -1,3 +1,5 @@
+import { Malformed } from "../parse.ts";
+
 /** Every "no" to a caller: its code, status, and words that a person can act on. */
 const refusals = {
   "not-found": [404, "There is nothing at this address."],
@@ -40,4 +42,11 @@ export class Refusal extends Error {
     this.status = status;
     this.headers = status === 503 ? { "retry-after": "2", ...headers } : headers;
   }
+}
+
+/** What is answered to a request that ends in this error. */
+export function refusalOf(error: unknown): Refusal {
+  if (error instanceof Refusal) return error;
+  if (error instanceof Malformed) return new Refusal("malformed", { detail: `${error.message}.` });
+  return new Refusal("internal");
 }

@@ -2,11 +2,10 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { type AddressInfo, Server as NetServer } from "node:net";
 import type { Writable } from "node:stream";
 import type { Log } from "../log.ts";
-import { Malformed } from "../parse.ts";
 import { type Bodies, bodyBytes, createBodies } from "./body.ts";
-import type { Answer, Call, Handler } from "./call.ts";
+import { type Answer, type Call, type Handler, requestIdOf } from "./call.ts";
 import { idleConnections } from "./idle.ts";
-import { Refusal } from "./refusal.ts";
+import { refusalOf } from "./refusal.ts";
 import { refusalLog, type SayRefusal } from "./refusal-log.ts";
 
 const mostConnections = 5_000;
@@ -184,17 +183,4 @@ function refuse(error: unknown, call: Call, log: Log, say: SayRefusal): Answer {
     headers: refusal.headers,
     body: JSON.stringify({ code: refusal.code, detail: refusal.message }),
   };
-}
-
-/** What is answered to a request that ends in this error. */
-export function refusalOf(error: unknown): Refusal {
-  if (error instanceof Refusal) return error;
-  if (error instanceof Malformed) return new Refusal("malformed", { detail: `${error.message}.` });
-  return new Refusal("internal");
-}
-
-/** The caller's X-Request-ID, a stranger's text: up to 64 printable ASCII characters are kept, anything else is dropped. */
-export function requestIdOf({ headers }: Call): string | undefined {
-  const id = headers["x-request-id"];
-  return typeof id === "string" && /^[\x20-\x7e]{1,64}$/.test(id) ? id : undefined;
 }

@@ -1,7 +1,8 @@
 import type { Sql } from "../database/connect.ts";
 import { DatabaseProblem } from "../database/problem.ts";
+import { list } from "../database/rows.ts";
 import type { SteamId } from "../parse.ts";
-import { list, type SteamStatus } from "./playtimes.ts";
+import type { SteamStatus } from "./playtimes.ts";
 
 /** A player's row from elsewhere, as ours will hold it. Times are ISO 8601 text. */
 export type ImportedPlayer = {

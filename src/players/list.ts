@@ -1,6 +1,8 @@
-import { type Database, errorCode, type Sql } from "../database/connect.ts";
+import { atMost } from "../at-most.ts";
+import type { Database, Sql } from "../database/connect.ts";
 import { DatabaseProblem } from "../database/problem.ts";
 import { inTransaction } from "../database/transaction.ts";
+import { errorCode } from "../error-code.ts";
 import { Refusal } from "../http/refusal.ts";
 import { gameId, instant, isSteamId, Malformed, oneOf, type Parser, type SteamId } from "../parse.ts";
 import { type Playtime, playtimeColumns, type SteamStatus, steamStatuses } from "./playtimes.ts";
@@ -81,23 +83,6 @@ const statementCancelled = "57014";
 function isServedByIndex({ filter: { idPrefix, ...others }, sort }: Listing): boolean {
   if (Object.values(others).some((value) => value !== undefined)) return false;
   return sort.by === "id" || (sort.by === "created" && idPrefix === undefined);
-}
-
-/** Runs so many at once, and no more: who comes then is told that it is "busy". */
-export function atMost(count: number) {
-  let running = 0;
-  return {
-    isFull: () => running >= count,
-    run: async <T>(work: () => Promise<T>): Promise<T | "busy"> => {
-      if (running >= count) return "busy";
-      running += 1;
-      try {
-        return await work();
-      } finally {
-        running -= 1;
-      }
-    },
-  };
 }
 
 type Row = Playtime & { key: string };

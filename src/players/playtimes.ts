@@ -1,5 +1,6 @@
 import { coalesce } from "../coalesce.ts";
 import { type Database, isoTime, type Sql } from "../database/connect.ts";
+import { list, newestOfEach } from "../database/rows.ts";
 import { Refusal } from "../http/refusal.ts";
 import { oneOf, type SteamId } from "../parse.ts";
 
@@ -188,26 +189,3 @@ function timesOf([steamSeconds, status, steamCheckedAt, bmSeconds, createdAt = "
 }
 
 const steamStatus = oneOf(steamStatuses);
-
-type Key = { steamId: SteamId; gameId: number };
-
-const keyOf = ({ steamId, gameId }: Key) => `${steamId}/${gameId}`;
-
-/**
- * A column of rows as Postgres writes an array: one parameter, whatever the number of rows. Only for values that need
- * no quotes: digits, ISO times, our own words.
- */
-export function list<Row>(rows: readonly Row[], value: (row: Row) => string | number | null): string {
-  return `{${rows.map((row) => value(row) ?? "null").join(",")}}`;
-}
-
-/** One row a player and game, since an upsert refuses two; sorted by key, so that two writers cannot deadlock. */
-export function newestOfEach<Row extends Key>(rows: Row[], compare: (a: Row, b: Row) => number): Row[] {
-  if (rows.length === 1) return rows;
-  const newest = new Map<string, Row>();
-  for (const row of rows) {
-    const other = newest.get(keyOf(row));
-    if (!other || compare(row, other) >= 0) newest.set(keyOf(row), row);
-  }
-  return [...newest.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);
-}

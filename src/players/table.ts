@@ -2,13 +2,14 @@ import type { FileHandle } from "node:fs/promises";
 import type { Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { Database, Sql } from "../database/connect.ts";
+import { newestOfEach } from "../database/rows.ts";
 import { fetchRows, inTransaction } from "../database/transaction.ts";
 import { bytesOf } from "../file.ts";
 import { gameId, Malformed, type Parser, type SteamId, seconds, steamId } from "../parse.ts";
 import { type CsvRow, readCsv } from "./csv.ts";
 import { connectionLost, type Found, type ImportedPlayer, statusOf, writePlayers } from "./import.ts";
 import { allMatching, type PlayerFilter } from "./list.ts";
-import { newestOfEach, type Playtime, playtimeColumns } from "./playtimes.ts";
+import { type Playtime, playtimeColumns } from "./playtimes.ts";
 
 type OnProgress = (done: number, total: number) => void;
 

@@ -1,5 +1,6 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import type { Directory, Kind } from "../connections/connections.ts";
+import type { Kind } from "../connections/connections.ts";
+import type { Directory } from "../connections/directory.ts";
 import type { Database } from "../database/connect.ts";
 import type { Handler } from "../http/call.ts";
 import { Refusal, type RefusalCode, refusalCodes } from "../http/refusal.ts";

@@ -1,7 +1,7 @@
 import type { Kind } from "../connections/connections.ts";
 import type { Call, Handler } from "../http/call.ts";
 import type { Refusal } from "../http/refusal.ts";
-import { refusalOf } from "../http/server.ts";
+import { refusalOf } from "../http/refusal.ts";
 
 /** Told how each request ended, and how long it took from its head to its answer. */
 export type OnEnd = (kind: Kind, call: Call, end: "accepted" | "ignored" | Refusal, durationMs: number) => void;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { connectionList, connectionPage } from "../../src/admin/connections-page.ts";
-import { overview } from "../../src/admin/overview.ts";
+import { overviewPage } from "../../src/admin/overview-page.ts";
 import { readerOf } from "../../src/admin/reader.ts";
 import { signInsIn } from "../../src/admin/sessions.ts";
 import { languages, texts } from "../../src/admin/texts/texts.ts";
@@ -82,7 +82,7 @@ for (const language of languages)
         tried: { body: text, status: 400, text },
         filled: { values: { path: text, game: text }, problems: { path: "path", game: "game" } },
       }).toString(),
-      overview(reader, {
+      overviewPage(reader, {
         totals: {
           players: 1,
           isEstimate: true,

@@ -16,6 +16,7 @@ import {
 } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join, relative, resolve } from "node:path";
+import { errorCode } from "../../error-code.ts";
 import { DatabaseProblem } from "../problem.ts";
 import { runAs } from "./guarded.ts";
 import type { Place } from "./place.ts";
@@ -154,8 +155,8 @@ async function linkOrCopy(from: string, to: string): Promise<void> {
   await chmod(to, openMode);
 }
 
-function unlessExisting(error: NodeJS.ErrnoException): void {
-  if (error.code !== "EEXIST") throw error;
+function unlessExisting(error: unknown): void {
+  if (errorCode(error) !== "EEXIST") throw error;
 }
 
 /** Such as "18.4"; undefined when a program is missing there, or the account cannot run it. */

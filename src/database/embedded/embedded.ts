@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
+import { errorCode } from "../../error-code.ts";
 import type { Log } from "../../log.ts";
 import { DatabaseProblem } from "../problem.ts";
 import { type Binaries, findBinaries, stagedPrefix } from "./binaries.ts";
@@ -86,8 +87,8 @@ function answers(path: string): Promise<boolean> {
 /** The major version that made the cluster; undefined when there is none yet. */
 async function majorOf({ dir }: Place): Promise<number | undefined> {
   if (!existsSync(join(dir, "pg"))) return undefined;
-  const text = await readFile(join(dir, "pg/PG_VERSION"), "utf8").catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return "";
+  const text = await readFile(join(dir, "pg/PG_VERSION"), "utf8").catch((error) => {
+    if (errorCode(error) === "ENOENT") return "";
     throw error;
   });
   const major = Number.parseInt(text, 10);

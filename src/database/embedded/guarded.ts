@@ -1,6 +1,7 @@
 import { execFile, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
+import { errorCode } from "../../error-code.ts";
 import { DatabaseProblem } from "../problem.ts";
 
 /** Whom a command of the database runs as. Empty: as we do. */
@@ -92,7 +93,7 @@ export async function runAs(account: Account, file: string, args: string[]): Pro
   try {
     return (await promisify(execFile)(file, args, { ...account, cwd: "/", env: environment })).stdout;
   } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "EPERM")) return undefined;
+    if (errorCode(error) !== "EPERM") return undefined;
     throw new DatabaseProblem(
       `Postgres does not run as root, and this root may not become uid ${account.uid}: start the service as an ordinary user.`,
     );

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { chmod, chown, lchown, lstat, mkdir, readdir, readFile, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
+import { errorCode } from "../../error-code.ts";
 import type { Log } from "../../log.ts";
 import { DatabaseProblem } from "../problem.ts";
 import { type Account, runAs } from "./guarded.ts";
@@ -58,8 +59,8 @@ export async function socketFolder({ dir, account }: Place): Promise<string> {
   const name = `playtime-${createHash("sha256").update(`${uid} ${dir}`).digest("hex").slice(0, 16)}`;
   const folders = [join(dir, "pg.socket"), join(tmpdir(), name), join("/tmp", name)];
   const folder = folders.find((path) => Buffer.byteLength(join(path, ".s.PGSQL.5432")) <= 103) ?? join("/tmp", name);
-  await makePrivate(folder, account).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== "EEXIST") throw error;
+  await makePrivate(folder, account).catch((error) => {
+    if (errorCode(error) !== "EEXIST") throw error;
   });
   if (await isPrivate(folder, uid)) return folder;
   throw new DatabaseProblem(

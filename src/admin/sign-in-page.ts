@@ -1,0 +1,22 @@
+import { type Html, html } from "../html.ts";
+import { program } from "../program.ts";
+import type { Reader } from "./reader.ts";
+
+/** The form of the password; `isReadable`: whoever listens on the way can read it. */
+export function signInPage(reader: Reader, { next, isReadable }: { next: string; isReadable: boolean }): Html {
+  const words = reader.texts.signIn;
+  return html`<div class="narrow card"><h1>${words.title}</h1>
+<form method="post" action="/admin/sign-in/?${new URLSearchParams({ next }).toString()}">
+<label for="password">${words.password}</label>
+<input name="username" value="operator" autocomplete="username" hidden>
+<input id="password" name="password" type="password" autocomplete="current-password" maxlength="1000" required autofocus>
+<button class="main">${words.submit}</button>
+</form>
+${isReadable && html`<p class="hint warning">${words.plain}</p>`}</div>`;
+}
+
+/** Instead of the form, as long as there is no password. */
+export function noPasswordPage(reader: Reader): Html {
+  const words = reader.texts.signIn;
+  return html`<div class="narrow card"><h1>${words.shutTitle}</h1><p>${words.shut}</p><pre>${program} admin password</pre></div>`;
+}

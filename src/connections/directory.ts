@@ -1,0 +1,79 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Database } from "../database/connect.ts";
+import type { Call } from "../http/call.ts";
+import { Refusal } from "../http/refusal.ts";
+import type { Log } from "../log.ts";
+import { type Connection, connectionsIn, type Kind, kinds, normalPath } from "./connections.ts";
+
+/** All connections in memory: a stranger's request costs no database work, and a change is seen within `refreshMs`. */
+export type Directory = {
+  /** The connection that a call names; throws the Refusals "unknown-path" and "disabled-connection". */
+  open: (kind: Kind, call: Call) => Connection;
+  /** All of them, as they are known at this moment. */
+  stored: () => Connection[];
+  /** Reads them anew, for who has just changed them. */
+  refresh: () => Promise<void>;
+  stop: () => void;
+};
+
+const refreshMs = 2_000;
+const startMs = 10_000;
+const pauseMs = 100;
+
+export async function openDirectory(database: Pick<Database, "run">, log: Log): Promise<Directory> {
+  const table = connectionsIn(database);
+  let known = byKind(await firstList(table.list));
+  let stopped = false;
+  const timer = setTimeout(refresh, refreshMs);
+
+  async function read(): Promise<void> {
+    known = byKind(await table.list());
+  }
+
+  async function refresh(): Promise<void> {
+    try {
+      await read();
+    } catch (error) {
+      // The database is away, which is said elsewhere; what was known goes on being true.
+      log.debug("the connections could not be read again", { error });
+    }
+    if (!stopped) timer.refresh();
+  }
+
+  return {
+    open: (kind, { param, facts }) => {
+      const ofKind = known[kind];
+      const connection = param === undefined ? undefined : (ofKind.get(param) ?? ofKind.get(normalPath(param)));
+      facts["connection"] = `${kind}/${connection?.path ?? "?"}`;
+      if (!connection) {
+        facts["path"] = (param ?? "").slice(0, 64);
+        throw new Refusal("unknown-path");
+      }
+      if (!connection.enabled) throw new Refusal("disabled-connection");
+      return connection;
+    },
+    stored: () => kinds.flatMap((kind) => [...known[kind].values()]),
+    refresh: read,
+    stop: () => {
+      stopped = true;
+      clearTimeout(timer);
+    },
+  };
+}
+
+/** At a start there is nothing yet that could go on being true: a database that is slow is waited for. */
+async function firstList(list: () => Promise<Connection[]>): Promise<Connection[]> {
+  for (const untilMs = performance.now() + startMs; ; await sleep(pauseMs)) {
+    try {
+      return await list();
+    } catch (error) {
+      if (performance.now() >= untilMs) throw error;
+    }
+  }
+}
+
+function byKind(connections: Connection[]): Record<Kind, Map<string, Connection>> {
+  const ofKind = (kind: Kind) =>
+    new Map(connections.filter((one) => one.kind === kind).map((connection) => [connection.path, connection]));
+  return { battlemetrics: ofKind("battlemetrics"), script: ofKind("script") };
+}
