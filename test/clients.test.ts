@@ -8,7 +8,7 @@ import { runProgram } from "./support/program.ts";
 import { insertConnections, secrets, startTestService, type TestService } from "./support/service.ts";
 
 /*
- * The two example clients of the README, run as somebody would who has copied them: a program each, against the live
+ * The two example clients of src/README.md, run as somebody would who has copied them: a program each, against the live
  * service.
  */
 
@@ -79,12 +79,12 @@ for (const { language, file, program, unknown, missing } of clients)
     });
   });
 
-test("both stand in the README word for word", { skip: !existsSync("README.md") && "there is no README.md" }, () => {
-  const readme = readFileSync("README.md", "utf8");
+test("both stand in the manual word for word", () => {
+  const page = readFileSync("src/README.md", "utf8");
   for (const { language, file } of clients)
     assert.ok(
-      readme.includes(`\`\`\`${language}\n${readFileSync(file, "utf8")}\`\`\``),
-      `README.md must show ${file} in a block of its own`,
+      page.includes(`\`\`\`${language}\n${readFileSync(file, "utf8")}\`\`\``),
+      `src/README.md must show ${file} in a block of its own`,
     );
 });
 

@@ -21,8 +21,8 @@ test("image, npm start and the systemd unit run Node with the same heap flags", 
   assert.equal(heapFlags.length, 2);
   const program = `${heapFlags.join(" ")} --import tsx src/main.ts`;
   assert.equal(JSON.parse(text("package.json")).scripts.start, `node ${program}`);
-  for (const readme of ["README.md", "README.ru.md"])
-    assert.ok(text(readme).includes(`ExecStart=/usr/bin/node ${program}\n`), readme);
+  for (const page of ["configs/README.md", "configs/README.ru.md"])
+    assert.ok(text(page).includes(`ExecStart=/usr/bin/node ${program}\n`), page);
 });
 
 test("the stack can take over the Django service's: the same project, service, image and volume", () => {
