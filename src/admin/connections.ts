@@ -1,7 +1,6 @@
 import type { Config } from "../config.ts";
 import {
   type Connection,
-  connectionPath,
   connectionsIn,
   type Kind,
   kinds,
@@ -11,6 +10,7 @@ import {
 } from "../connections/connections.ts";
 import type { Directory } from "../connections/directory.ts";
 import { publicUrl } from "../connections/how-to-use.ts";
+import { connectionPath } from "../connections/paths.ts";
 import { ownUrl, type Tried, trySample } from "../connections/sample.ts";
 import type { Database } from "../database/connect.ts";
 import type { Answer } from "../http/call.ts";

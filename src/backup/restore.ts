@@ -1,5 +1,6 @@
 import type { FileHandle } from "node:fs/promises";
-import type { Database } from "../database/connect.ts";
+import { type PathChange, pathChanges } from "../connections/paths.ts";
+import type { Database, Sql } from "../database/connect.ts";
 import { inTransaction } from "../database/transaction.ts";
 import { errorCode } from "../error-code.ts";
 import { BackupProblem, readBackup } from "./read.ts";
@@ -19,12 +20,12 @@ export function checkBackup(file: FileHandle, onProgress: OnProgress): Promise<H
 
 /**
  * Puts what a backup holds into the database, in the place of all that was there: all or nothing. Throws BackupProblem
- * when the backup is not whole, or when rows are there and `replace` is not set.
+ * when the backup is not whole, or when rows are there and `replace` is not set. Returns the paths that had to be changed.
  */
-export async function restoreBackup({ database, file, replace, onProgress }: RestoreOptions): Promise<void> {
+export async function restoreBackup({ database, file, replace, onProgress }: RestoreOptions): Promise<PathChange[]> {
   let done = 0;
   try {
-    await inTransaction(database, "change", async (sql) => {
+    return await inTransaction(database, "change", async (sql) => {
       await sql`select set_config('lock_timeout', '5s', true)`;
       await sql`lock table connections in share row exclusive mode`;
       await sql`lock table playtimes in access exclusive mode`;
@@ -35,12 +36,22 @@ export async function restoreBackup({ database, file, replace, onProgress }: Res
         done += count;
         onProgress(done, sumOf(rows));
       });
+      const changes = pathChanges(await readPaths(sql));
+      for (const { kind, from, to } of changes)
+        await sql`update connections set path = ${to} where kind = ${kind} and path = ${from}`;
+      return changes;
     });
   } catch (error) {
     const words = problems[errorCode(error)];
     throw words === undefined ? error : new BackupProblem(words);
   }
 }
+
+/** A backup of an earlier version may hold paths that are not in the normal form. */
+const readPaths = (sql: Sql) =>
+  sql<
+    { kind: string; path: string; createdAt: string }[]
+  >`select kind, path, created_at as "createdAt" from connections`;
 
 export type RestoreOptions = {
   database: Pick<Database, "single">;

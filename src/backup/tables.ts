@@ -1,4 +1,5 @@
-import { connectionPath, type Kind, kinds, secretText } from "../connections/connections.ts";
+import { type Kind, kinds, secretText } from "../connections/connections.ts";
+import { storedPath } from "../connections/paths.ts";
 import type { Sql } from "../database/connect.ts";
 import { list } from "../database/rows.ts";
 import { connectionLost } from "../database/transaction.ts";
@@ -104,7 +105,7 @@ const connections = table<ConnectionRow>({
   },
   parse: (given) => ({
     kind: oneOf(kinds)(given["kind"], "kind"),
-    path: connectionPath(given["path"], "path"),
+    path: storedPath(given["path"], "path"),
     secret: optional(secretText, null)(given["secret"], "secret"),
     enabled: boolean(given["enabled"], "enabled"),
     fixed_game_id: optional(gameId, null)(given["fixed_game_id"], "fixed_game_id"),

@@ -48,7 +48,16 @@ function restore(context: Context): Promise<void> {
       const replace = context.options["replace"] === true;
       if (!isEmpty && !replace) throw new BackupProblem(notEmpty);
       if (!isEmpty) await askWhetherToReplace(here, header, context);
-      await restoreBackup({ database, file, replace, onProgress: progressBar(context.draw, "rows restored") });
+      const changes = await restoreBackup({
+        database,
+        file,
+        replace,
+        onProgress: progressBar(context.draw, "rows restored"),
+      });
+      for (const { kind, from, to } of changes)
+        context.warn(
+          `The ${kind} connection ${JSON.stringify(from)} is now "${to}": see connections show ${kind} ${to}`,
+        );
       context.print(`Restored: ${amounts(header.rows)}. A running service follows within 5 seconds.`);
     }),
   );

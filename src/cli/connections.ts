@@ -1,7 +1,6 @@
 import {
   addressOf,
   type Connection,
-  connectionPath,
   connectionsIn,
   type Kind,
   kinds,
@@ -9,6 +8,7 @@ import {
   secretText,
   shortSecretCharacters,
 } from "../connections/connections.ts";
+import { connectionPath } from "../connections/paths.ts";
 import { gameId, Malformed, oneOf, type Parser } from "../parse.ts";
 import { type Command, CommandProblem, type Context, confirm, stringOption, table } from "./command.ts";
 import { howToUse } from "./how-to-use.ts";

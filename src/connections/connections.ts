@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { Database } from "../database/connect.ts";
 import { errorCode } from "../error-code.ts";
 import { Malformed, type Parser } from "../parse.ts";
+import { normalPath } from "./paths.ts";
 
 /** A row that lets someone in. */
 export type Connection = {
@@ -27,20 +28,6 @@ export function addressOf({ kind, path }: Pick<Connection, "kind" | "path">): st
   return `${kind === "battlemetrics" ? "/set-playtime/bm/" : "/get-playtime/"}${encodeURIComponent(path)}/`;
 }
 
-/** The one form in which paths are stored and compared. By JavaScript, since a database's lower() depends on its locale. */
-export function normalPath(path: string): string {
-  return path.normalize("NFC").toLowerCase().trim().replace(/\s/g, "-");
-}
-
-/** A new connection's path in its normal form. */
-export const connectionPath: Parser<string> = (value, place) => {
-  const path = typeof value === "string" ? normalPath(value) : "";
-  const characters = [...path].length;
-  if (characters < 1 || characters > 255 || /[/\p{Cc}\p{Surrogate}]/u.test(path) || path === "." || path === "..")
-    throw new Malformed(place, "1 to 255 characters without / and control characters, and not . or ..");
-  return path;
-};
-
 export const secretText: Parser<string> = (value, place) => {
   if (typeof value !== "string" || value === "" || value.includes("\0"))
     throw new Malformed(place, "a text that is not empty");
@@ -59,7 +46,8 @@ export type NewConnection = Pick<Connection, "kind" | "path" | "secret" | "enabl
 export function connectionsIn(database: Pick<Database, "run">) {
   const one = (kind: Kind, path: string) =>
     database.run(async (sql) => {
-      const [found] = await sql<Connection[]>`${columns(sql)} where kind = ${kind} and path = ${normalPath(path)}`;
+      const [found] = await sql<Connection[]>`
+        ${columns(sql)} where kind = ${kind} and path in (${path}, ${normalPath(path)}) order by path = ${path} desc limit 1`;
       return found;
     });
 

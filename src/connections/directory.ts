@@ -3,7 +3,8 @@ import type { Database } from "../database/connect.ts";
 import type { Call } from "../http/call.ts";
 import { Refusal } from "../http/refusal.ts";
 import type { Log } from "../log.ts";
-import { type Connection, connectionsIn, type Kind, kinds, normalPath } from "./connections.ts";
+import { type Connection, connectionsIn, type Kind, kinds } from "./connections.ts";
+import { normalPath, pathChanges } from "./paths.ts";
 
 /** All connections in memory: a stranger's request costs no database work, and a change is seen within `refreshMs`. */
 export type Directory = {
@@ -22,7 +23,7 @@ const pauseMs = 100;
 
 export async function openDirectory(database: Pick<Database, "run">, log: Log): Promise<Directory> {
   const table = connectionsIn(database);
-  let known = byKind(await firstList(table.list));
+  let known = byKind(await patiently(() => listInNormalForm(table, log)));
   let stopped = false;
   const timer = setTimeout(refresh, refreshMs);
 
@@ -61,11 +62,31 @@ export async function openDirectory(database: Pick<Database, "run">, log: Log): 
   };
 }
 
+/** Earlier versions stored some paths in a form in which no command could name them. */
+async function listInNormalForm(table: ReturnType<typeof connectionsIn>, log: Log): Promise<Connection[]> {
+  const stored = await table.list();
+  const changes = pathChanges(stored);
+  for (const { kind, from, to } of changes) {
+    const found = stored.find((one) => one.kind === kind && one.path === from);
+    const outcome = found && (await table.change(found, { path: to, fixedGameId: found.fixedGameId }));
+    // Another process may have been here first.
+    if (outcome !== "changed") continue;
+    const facts = { connection: `${kind}/${to}`, before: from };
+    if (to === normalPath(from)) log.info("a connection's path was brought into its normal form", facts);
+    else
+      log.warn(
+        "two connections had the same path; the newer one has another now: give its sender the new address",
+        facts,
+      );
+  }
+  return changes.length === 0 ? stored : table.list();
+}
+
 /** At a start there is nothing yet that could go on being true: a database that is slow is waited for. */
-async function firstList(list: () => Promise<Connection[]>): Promise<Connection[]> {
+async function patiently<T>(work: () => Promise<T>): Promise<T> {
   for (const untilMs = performance.now() + startMs; ; await sleep(pauseMs)) {
     try {
-      return await list();
+      return await work();
     } catch (error) {
       if (performance.now() >= untilMs) throw error;
     }

@@ -1,4 +1,5 @@
-import { connectionPath, type NewConnection } from "../connections/connections.ts";
+import type { NewConnection } from "../connections/connections.ts";
+import { connectionPath } from "../connections/paths.ts";
 import { gameId, optional, type Parser, seconds, steamId } from "../parse.ts";
 import { type ImportedPlayer, statusOf } from "../players/import.ts";
 import type { DjangoConnection, DjangoPlayer } from "./source.ts";

@@ -490,3 +490,25 @@ describe("backups by themselves", { concurrency: 4 }, () => {
     assert.deepEqual(await readdir(folder), []);
   });
 });
+
+test("a backup of an earlier version with two paths of one normal form is restored whole", async (t) => {
+  const from = await emptyDatabase(t);
+  await from.sql`
+    insert into connections (kind, path, secret, created_at) values
+      ('script', ${"h\u0331"}, 'the secret of the older', now() - interval '1 day'), ('script', ${"\u1e96"}, 'the secret of the newer', now())`;
+  const file = await backupOf(t, from);
+  const into = await emptyDatabase(t);
+  const { code, err } = await run(into, `restore ${file}`);
+  assert.equal(code, 0, err);
+  assert.match(err, /is now "\u1e96-2": see connections show script \u1e96-2/);
+  assert.deepEqual(
+    (await into.sql`select path, secret from connections order by created_at`).map(({ path, secret }) => [
+      path,
+      secret,
+    ]),
+    [
+      ["\u1e96", "the secret of the older"],
+      ["\u1e96-2", "the secret of the newer"],
+    ],
+  );
+});

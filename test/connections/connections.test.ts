@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
-import { addressOf, connectionPath, connectionsIn, makeSecret, secretText } from "../../src/connections/connections.ts";
+import { addressOf, connectionsIn, makeSecret, secretText } from "../../src/connections/connections.ts";
+import { connectionPath } from "../../src/connections/paths.ts";
 import { Malformed } from "../../src/parse.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 
