@@ -79,12 +79,12 @@ function read(file: string) {
   let fenced = false;
   for (const line of lines) {
     const heading = fenced ? null : /^(#+) (.*)/.exec(line);
-    const fence = line.startsWith("```");
+    const fence = line.trimStart().startsWith("```");
     if (fence) fenced = !fenced;
     if (heading) {
       shape.push(heading[1] ?? "");
       sections.push({ title: heading[2] ?? "", text: "" });
-    } else if (fence || fenced || line.startsWith("    ")) shape.push(line);
+    } else if (fence || fenced || (/^ {4}/.test(line) && !/^ +- /.test(line))) shape.push(line);
     else {
       // Of a table row: what is no language in each of its cells, so that no row can be left out or change places.
       if (line.startsWith("|"))
@@ -94,7 +94,7 @@ function read(file: string) {
             .map((cell) => codes(cell).join(" "))
             .join("|"),
         );
-      else if (/^(-|\d+\.) /.test(line)) shape.push(line.slice(0, 2));
+      else if (/^ *(-|\d+\.) /.test(line)) shape.push(/^ *\S+/.exec(line)?.[0] ?? "");
       const section = sections.at(-1);
       if (section) section.text += `${line}\n`;
     }
@@ -126,7 +126,7 @@ function links(text: string): string[] {
 
 /** The links to files of the repository. */
 function linksOf(file: string) {
-  const prose = readFileSync(file, "utf8").replaceAll(/^```.*?^```/gms, "");
+  const prose = readFileSync(file, "utf8").replaceAll(/^ *```.*?^ *```/gms, "");
   return [...prose.matchAll(/\]\(([^)]+)\)/g)]
     .map(([, to = ""]) => to)
     .filter((to) => !/^https?:/.test(to))
@@ -138,7 +138,7 @@ function linksOf(file: string) {
 
 /** As GitHub makes them of a page's headings. */
 function anchorsOf(file: string): string[] {
-  const text = readFileSync(file, "utf8").replaceAll(/^```.*?^```/gms, "");
+  const text = readFileSync(file, "utf8").replaceAll(/^ *```.*?^ *```/gms, "");
   return [...text.matchAll(/^#+ (.*)$/gm)].map(([, title = ""]) =>
     title
       .toLowerCase()

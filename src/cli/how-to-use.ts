@@ -16,14 +16,18 @@ export function howToUse(connection: Used, config: { SERVER: Pick<Config["SERVER
 function battlemetrics(connection: Used, base: string, secret: string): string[] {
   const { url, contentType, body } = webhookFields(connection, base);
   return [
-    "In BattleMetrics make a trigger for Player Join and Player Leave with a webhook action:",
-    `  URL           ${url}`,
+    "On BattleMetrics create a trigger with the conditions Player Join and Player Leave, and add the action Webhook.",
+    "Its form asks, in this order:",
+    "  Name           any, such as Playtime",
+    `  URL            ${url}`,
     ...(base.includes(placeholder)
-      ? [`                (${placeholder}: this machine's name or address, as the internet sees it)`]
+      ? [`                 (${placeholder}: this machine's name or address, as the internet sees it)`]
       : []),
-    `  secret        ${secret}`,
-    `  content type  ${contentType}`,
-    `  body          ${body}`,
+    `  Shared secret  ${secret}`,
+    `  Content type   ${contentType}`,
+    "  Logging        any",
+    "  Enabled        yes",
+    `  Body           ${body}`,
   ];
 }
 

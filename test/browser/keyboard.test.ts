@@ -16,7 +16,7 @@ describe("the keyboard", { skip }, () => {
     await tabTo(page, "Connections");
     await page.keyboard.press("Enter");
     await page.waitForURL(`${suite.service.url}/admin/connections/`);
-    await tabTo(page, "Let a script in");
+    await tabTo(page, "Add a script connection");
     await page.keyboard.press("Enter");
     await page.waitForURL(/new/);
     await tabTo(page, "Path");

@@ -52,7 +52,7 @@ describe("the main path", { skip }, () => {
       await click("button", "Sign in");
       await sees("Nobody is let in yet");
 
-      await click("link", "Let BattleMetrics in");
+      await click("link", "Add a BattleMetrics connection");
       await page.getByLabel("Path").fill("My Server");
       await click("button", "Make a secret");
       await sees("The connection is made.");
@@ -74,7 +74,7 @@ describe("the main path", { skip }, () => {
       assert.equal((await deliver(firstSecret, anna, 7_200)).status, 200);
 
       await click("link", "Connections");
-      await click("link", "Let a script in");
+      await click("link", "Add a script connection");
       await page.getByLabel("Path").fill("squadjs");
       await click("button", "Create");
       const script = await shown(page, ["Address", "Secret"]);

@@ -10,7 +10,7 @@ test("the texts to copy hold the address by which callers reach the service", ()
   assert.match(text, /^address {2}https:\/\/playtime\.example\.com\/get-playtime\/my-bot\/$/m);
   assert.match(text, /^ {2}curl https:\/\/playtime\.example\.com\/get-playtime\/my-bot\/ /m);
   const trigger = howToUse({ ...connection, kind: "battlemetrics" }, at("https://playtime.example.com"));
-  assert.match(trigger, /^ {2}URL {11}https:\/\/playtime\.example\.com\/set-playtime\/bm\/my-bot\/$/m);
+  assert.match(trigger, /^ {2}URL {12}https:\/\/playtime\.example\.com\/set-playtime\/bm\/my-bot\/$/m);
   assert.doesNotMatch(trigger, /YOUR-SERVER/);
 });
 

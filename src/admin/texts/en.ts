@@ -207,7 +207,7 @@ export const en = {
   },
   connections: {
     title: "Connections",
-    add: { battlemetrics: "Let BattleMetrics in", script: "Let a script in" },
+    add: { battlemetrics: "Add a BattleMetrics connection", script: "Add a script connection" },
     none: "Nobody is let in yet. BattleMetrics and every script get a connection each.",
     connection: "Connection",
     state: "State",
@@ -223,7 +223,7 @@ export const en = {
     secret: "Secret",
     secretHint: {
       battlemetrics:
-        "BattleMetrics shows a secret when you add a webhook there: paste it here. Or make one here and paste it there.",
+        "The form of a webhook on BattleMetrics shows a shared secret, once: paste it here. Or make one here and paste it there.",
       script: "Leave it empty, and a strong one is made.",
     },
     saveWithSecret: "Save with this secret",
@@ -250,7 +250,7 @@ export const en = {
       script: "Put this into the script",
     },
     setUpHint:
-      "On BattleMetrics make a trigger with the conditions Player Join and Player Leave for each server, and give it a webhook with these values.",
+      "On BattleMetrics create a trigger with the conditions Player Join and Player Leave for your servers, and add the action Webhook. Its form asks for a name (any), these values, Logging (any) and Enabled (yes).",
     url: "URL",
     address: "Address",
     contentType: "Content type",

@@ -202,7 +202,7 @@ export const ru: Texts = {
   },
   connections: {
     title: "Соединения",
-    add: { battlemetrics: "Впустить BattleMetrics", script: "Впустить скрипт" },
+    add: { battlemetrics: "Добавить соединение BattleMetrics", script: "Добавить соединение скрипта" },
     none: "Пока никому нет доступа. BattleMetrics и каждый скрипт получают по соединению.",
     connection: "Соединение",
     state: "Состояние",
@@ -218,7 +218,7 @@ export const ru: Texts = {
     secret: "Секрет",
     secretHint: {
       battlemetrics:
-        "BattleMetrics показывает секрет, когда вы добавляете там вебхук: вставьте его сюда. Или создайте секрет здесь и вставьте его там.",
+        "Форма вебхука на BattleMetrics один раз показывает общий секрет (Shared secret): вставьте его сюда. Или создайте секрет здесь и вставьте его там.",
       script: "Оставьте пустым, и будет создан надёжный.",
     },
     saveWithSecret: "Сохранить с этим секретом",
@@ -245,7 +245,7 @@ export const ru: Texts = {
       script: "Впишите это в скрипт",
     },
     setUpHint:
-      "Создайте на BattleMetrics для каждого сервера триггер с условиями Player Join и Player Leave и добавьте в него вебхук с этими значениями.",
+      "Создайте на BattleMetrics для своих серверов триггер с условиями Player Join и Player Leave и добавьте действие Webhook. Его форма спросит имя (любое), эти значения, Logging (любой) и Enabled (да).",
     url: "URL",
     address: "Адрес",
     contentType: "Тип содержимого",
