@@ -18,8 +18,7 @@ RUN mkdir out && mv dist sql out/ && cp package.json out/ && chmod -R a+rX out &
 
 FROM node:24-slim
 LABEL org.opencontainers.image.title="Playtime-Service" \
-      org.opencontainers.image.description="Keeps players' time from BattleMetrics webhooks and Steam, and answers signed queries of game scripts" \
-      org.opencontainers.image.licenses="MIT"
+      org.opencontainers.image.description="Keeps players' time from BattleMetrics webhooks and Steam, and answers signed queries of game scripts"
 # A small machine's memory: 107 MB after a million requests instead of 155. With 4 MB for new objects it would be 99, but half as
 # much again to compute in queries of 100 players. The heap's limit is far above what is ever in use, whatever strangers send.
 ENV NODE_ENV=production \

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 
@@ -16,7 +17,7 @@ type Locked = {
 type Kinds = Partial<Record<"dependencies" | "devDependencies" | "optionalDependencies", Record<string, string>>>;
 
 const read = (file: string) => readFile(new URL(`../${file}`, import.meta.url), "utf8");
-const manifest: Kinds & { scripts: Record<string, string> } = JSON.parse(await read("package.json"));
+const manifest: Kinds & { scripts: Record<string, string>; license?: string } = JSON.parse(await read("package.json"));
 const lock: { lockfileVersion: number; packages: Record<string, Locked & Kinds> } = JSON.parse(
   await read("package-lock.json"),
 );
@@ -44,7 +45,7 @@ test("every package is known by its checksum, not by where it was downloaded", (
   }
 });
 
-// The links that it makes are made by ourselves (src/database/binaries.ts), and esbuild runs without its own check.
+// The links that it makes are made by ourselves (src/database/embedded/binaries.ts), and esbuild runs without its own check.
 test("install scripts are only those that the service does without", () => {
   const withScript = packages.filter(({ hasInstallScript, dev }) => hasInstallScript && !dev).map(({ name }) => name);
   assert.deepEqual(
@@ -53,6 +54,12 @@ test("install scripts are only those that the service does without", () => {
   );
   for (const name of ["preinstall", "install", "postinstall", "prepare"])
     assert.equal(manifest.scripts[name], undefined, name);
+});
+
+test("nothing names a licence of our own before its owner has added one", { skip: existsSync("LICENSE") }, async () => {
+  assert.equal(manifest.license, undefined);
+  assert.equal(root?.license, undefined);
+  assert.doesNotMatch(await read("Dockerfile"), /image\.licenses/);
 });
 
 test("THIRD-PARTY.md names every package that ships, with its licence", async () => {
