@@ -14,8 +14,25 @@ import { insertConnections, secrets, startTestService, type TestService } from "
 
 const player = "76561198000000001";
 const clients = [
-  { language: "js", file: "test/clients/playtime.mjs", program: process.execPath, unknown: "null", missing: false },
-  { language: "python", file: "test/clients/playtime.py", program: "python3", unknown: "None", missing: !hasPython() },
+  {
+    language: "js",
+    file: "test/clients/playtime.mjs",
+    program: process.execPath,
+    unknown: "null",
+    missing: false,
+    importing: [
+      "-e",
+      'import("./test/clients/playtime.mjs").then((it) => it.askPlaytimes([process.argv.at(-1)])).then(([one]) => console.log(one.steam_playtime))',
+    ],
+  },
+  {
+    language: "python",
+    file: "test/clients/playtime.py",
+    program: "python3",
+    unknown: "None",
+    missing: !hasPython(),
+    importing: ["-c", "import playtime, sys; print(playtime.ask_playtimes([sys.argv[-1]])[0]['steam_playtime'])"],
+  },
 ];
 
 let db: TestDatabase;
@@ -33,7 +50,7 @@ after(async () => {
   await db?.drop();
 });
 
-for (const { language, file, program, unknown, missing } of clients)
+for (const { language, file, program, unknown, missing, importing } of clients)
   describe(`the ${language} client`, { concurrency: 2, skip: missing && `${program} is not installed` }, () => {
     const ask = (steamId: string, { address = "", secret = secrets.script } = {}) =>
       runProgram(program, [file, steamId], {
@@ -51,6 +68,21 @@ for (const { language, file, program, unknown, missing } of clients)
     test("prints that nothing is known", async () => {
       const { code, stdout } = await ask("76561198000000002");
       assert.deepEqual([code, stdout], [0, `76561198000000002 ${unknown} ${unknown}\n`]);
+    });
+
+    test("prints its usage without an argument, and does nothing where it is imported", async () => {
+      const { code, stdout, stderr } = await runProgram(program, [file], { env: {} });
+      assert.deepEqual([code, stdout], [2, ""]);
+      assert.match(stderr, /^Usage: ADDRESS=.* playtime\.(?:mjs|py) <steamId>\n$/);
+      const env = {
+        ADDRESS: `${service.url}/get-playtime/plugin/`,
+        SECRET: secrets.script,
+        PYTHONDONTWRITEBYTECODE: "1",
+      };
+      const imported = await runProgram(program, [...importing, player], {
+        env: { ...env, PYTHONPATH: "test/clients" },
+      });
+      assert.deepEqual(imported, { code: 0, stdout: "360000\n", stderr: "" });
     });
 
     test("prints why the service refuses, in the words of the service", async () => {

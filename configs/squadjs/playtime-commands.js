@@ -35,7 +35,7 @@ export default class PlaytimeCommands extends BasePlugin {
         description:
           "The secret of that connection, or <code>env:NAME</code> to read it from the environment variable <code>NAME</code>.",
         default: "",
-        example: "env:PLAYTIME_SECRET",
+        example: "env:SQUADJS_PLAYTIME_SECRET",
       },
       language: {
         required: false,

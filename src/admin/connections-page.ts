@@ -1,5 +1,5 @@
 import { addressOf, type Connection, type Kind } from "../connections/connections.ts";
-import { placeholder, scriptExamples, webhookFields } from "../connections/how-to-use.ts";
+import { placeholder, scriptExamples, squadJsBlock, webhookFields } from "../connections/how-to-use.ts";
 import type { Tried } from "../connections/sample.ts";
 import { type Html, html } from "../html.ts";
 import { type AcceptedRequest, keptRequests, type RefusedRequests, type Summary } from "../watch/activity.ts";
@@ -150,8 +150,9 @@ function setUp(reader: Reader, { connection, base, isRevealed }: Shown): Html {
 <p class="hint">${words.example}</p>
 ${(["javascript", "python", "curl"] as const).map(
   (language) =>
-    html`<details><summary>${{ javascript: "JavaScript (SquadJS)", python: "Python", curl: "curl" }[language]}</summary><div class="value"><pre data-copyable>${examples[language]}</pre></div></details>`,
-)}`;
+    html`<details><summary>${{ javascript: "JavaScript", python: "Python", curl: "curl" }[language]}</summary><div class="value"><pre data-copyable>${examples[language]}</pre></div></details>`,
+)}
+<details><summary>SquadJS: config.json</summary><p class="hint">${words.squadJs}</p><div class="value"><pre data-copyable>${squadJsBlock(connection, base, isRevealed && secret !== null ? secret : undefined, reader.language)}</pre></div></details>`;
 }
 
 /** Something to paste elsewhere. */

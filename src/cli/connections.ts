@@ -125,12 +125,10 @@ async function show(context: Context): Promise<void> {
       `changed   ${connection.updatedAt}`,
       ...(connection.oldSecretUntil === null ? [] : [`old secret accepted until ${connection.oldSecretUntil}`]),
       "",
-      howToUse(reveal ? connection : { ...connection, secret: connection.secret && hidden }, context.config),
+      howToUse(connection, context.config, { isHidden: !reveal }),
     ].join("\n"),
   );
 }
-
-const hidden = "(hidden; --reveal shows it)";
 
 async function setEnabled(context: Context, enabled: boolean): Promise<void> {
   const connection = await existing(context);

@@ -1,15 +1,32 @@
 import type { Config } from "../config.ts";
 import { addressOf, type NewConnection } from "../connections/connections.ts";
-import { placeholder, publicUrl, scriptExamples, webhookFields } from "../connections/how-to-use.ts";
+import {
+  placeholder,
+  publicUrl,
+  scriptExamples,
+  squadJsBlock,
+  squadJsVariable,
+  webhookFields,
+} from "../connections/how-to-use.ts";
 
 type Used = Pick<NewConnection, "kind" | "path" | "secret" | "fixedGameId">;
 
-/** What must be pasted where, for a person who has just made a connection. */
-export function howToUse(connection: Used, config: { SERVER: Pick<Config["SERVER"], "PUBLIC_URL" | "PORT"> }): string {
+/** What must be pasted where. A hidden secret stands nowhere, and nothing is printed that cannot work without it. */
+export function howToUse(
+  connection: Used,
+  config: { SERVER: Pick<Config["SERVER"], "PUBLIC_URL" | "PORT"> },
+  { isHidden = false } = {},
+): string {
   const base = publicUrl(config);
-  const secret = connection.secret ?? "none yet: nothing is let in until one is set (connections set-secret)";
+  const secret = isHidden ? undefined : (connection.secret ?? undefined);
+  const shown =
+    connection.secret === null
+      ? "none yet: nothing is accepted until one is set (connections set-secret)"
+      : (secret ?? "(hidden; --reveal shows it)");
   const lines =
-    connection.kind === "battlemetrics" ? battlemetrics(connection, base, secret) : script(connection, base, secret);
+    connection.kind === "battlemetrics"
+      ? battlemetrics(connection, base, shown)
+      : script(connection, base, { secret, shown });
   return lines.join("\n");
 }
 
@@ -31,14 +48,22 @@ function battlemetrics(connection: Used, base: string, secret: string): string[]
   ];
 }
 
-function script(connection: Used, base: string, secret: string): string[] {
+type Secret = { secret: string | undefined; shown: string };
+
+function script(connection: Used, base: string, { secret, shown }: Secret): string[] {
+  const indented = (text: string) => text.split("\n").map((line) => `  ${line}`);
   return [
     `address  ${base}${addressOf(connection)}`,
-    `secret   ${secret}`,
+    ...(base.includes(placeholder)
+      ? [`         (${placeholder}: this machine's name or address, as scripts reach it)`]
+      : []),
+    `secret   ${shown}`,
     "",
-    "Try it on this machine:",
-    ...scriptExamples(connection, base, secret)
-      .curl.split("\n")
-      .map((line) => `  ${line}`),
+    "For SquadJS, copy configs/squadjs/*.js to squad-server/plugins/, and add to the plugins of config.json:",
+    ...indented(squadJsBlock(connection, base, secret, "en")),
+    ...(secret === undefined ? [`(${squadJsVariable}: a variable that holds the secret where SquadJS runs)`] : []),
+    ...(secret === undefined
+      ? []
+      : ["", "Try it on this machine:", ...indented(scriptExamples(connection, base, secret).curl)]),
   ];
 }

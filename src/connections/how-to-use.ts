@@ -54,6 +54,21 @@ with urllib.request.urlopen(request, timeout=15) as response:
   };
 }
 
+/** From where SquadJS reads a secret that config.json is not to hold. */
+export const squadJsVariable = "SQUADJS_PLAYTIME_SECRET";
+
+/** What config.json of SquadJS needs under "plugins", for the plug-in of configs/squadjs/. Without a secret it names the variable. */
+export function squadJsBlock(connection: Used, base: string, secret: string | undefined, language: string): string {
+  const block = {
+    plugin: "PlaytimeCommands",
+    enabled: true,
+    playtime_service_api_url: base + addressOf(connection),
+    playtime_service_api_secret_key: secret ?? `env:${squadJsVariable}`,
+    language,
+  };
+  return JSON.stringify(block, null, 2);
+}
+
 export type Language = "curl" | "javascript" | "python";
 
 function curlLines(address: string, gameId: number, secret: string): string[] {

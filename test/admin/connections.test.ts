@@ -116,6 +116,21 @@ describe("the examples for scripts run as they stand", () => {
   }
 });
 
+test("the block for SquadJS is filled in, with the secret only where it is shown", async () => {
+  await create("script", { path: "squadjs", secret: "planted-secret-0123456789" });
+  const blockOf = async (query: string) => {
+    const { html } = await browser.get(`/admin/connections/script/squadjs/${query}`);
+    return JSON.parse(unescaped([...html.matchAll(/<pre data-copyable>([^<]*)<\/pre>/g)].at(-1)?.[1] ?? ""));
+  };
+  const block = await blockOf("?secret=shown");
+  assert.deepEqual(
+    [block.plugin, block.enabled, block.playtime_service_api_secret_key],
+    ["PlaytimeCommands", true, "planted-secret-0123456789"],
+  );
+  assert.match(block.playtime_service_api_url, /^http:\/\/.*\/get-playtime\/squadjs\/$/);
+  assert.equal((await blockOf("")).playtime_service_api_secret_key, "env:SQUADJS_PLAYTIME_SECRET");
+});
+
 test("its secret is shown on demand, and not in lists", async () => {
   await create("script", { path: "plugin", secret: "planted-secret-0123456789" });
   const holds = async (path: string) => (await browser.get(path)).html.includes("planted-secret-0123456789");

@@ -24,3 +24,22 @@ test("while nobody has said it, a placeholder stands for the machine, and the li
     assert.match(text, new RegExp(`^ {2}curl http://localhost${port}/get-playtime/my-bot/ `, "m"));
   }
 });
+
+test("a script gets the block for SquadJS; a hidden secret stands nowhere, nor any command that needs it", () => {
+  const blockOf = (text: string) => JSON.parse(/^ {2}\{$.*?^ {2}\}$/ms.exec(text)?.[0] ?? "");
+  const shown = howToUse(connection, at("https://playtime.example.com"));
+  assert.deepEqual(blockOf(shown), {
+    plugin: "PlaytimeCommands",
+    enabled: true,
+    playtime_service_api_url: "https://playtime.example.com/get-playtime/my-bot/",
+    playtime_service_api_secret_key: "a secret",
+    language: "en",
+  });
+  for (const text of [
+    howToUse(connection, at("https://playtime.example.com"), { isHidden: true }),
+    howToUse({ ...connection, secret: null }, at("https://playtime.example.com")),
+  ]) {
+    assert.equal(blockOf(text).playtime_service_api_secret_key, "env:SQUADJS_PLAYTIME_SECRET");
+    assert.doesNotMatch(text, /a secret|curl|SIGNATURE/);
+  }
+});

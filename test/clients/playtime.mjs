@@ -1,5 +1,7 @@
 // Usage: ADDRESS=http://… SECRET=… node playtime.mjs <steamId>      Node 18 or later, nothing to install.
 import { createHmac } from "node:crypto";
+import { existsSync, realpathSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 
 const { ADDRESS = "http://127.0.0.1:8000/get-playtime/my-plugin/", SECRET = "" } = process.env;
 const squad = 393380;
@@ -22,11 +24,23 @@ export async function askPlaytimes(steamIds, isNeedUpdate = false) {
   return answer;
 }
 
-try {
-  const players = await askPlaytimes([process.argv[2]]);
-  // In seconds, or null when nobody knows.
-  console.log(players[0].steam_id, players[0].steam_playtime, players[0].bm_playtime);
-} catch (error) {
-  console.error(error.message, error.cause?.code ?? "");
-  process.exitCode = 1;
+async function main(steamId) {
+  if (steamId === undefined) {
+    console.error("Usage: ADDRESS=http://… SECRET=… node playtime.mjs <steamId>");
+    return 2;
+  }
+  try {
+    const players = await askPlaytimes([steamId]);
+    // In seconds, or null when nobody knows.
+    console.log(players[0].steam_id, players[0].steam_playtime, players[0].bm_playtime);
+    return 0;
+  } catch (error) {
+    console.error(error.message, error.cause?.code ?? "");
+    return 1;
+  }
 }
+
+// Only as a program, not where another file imports it.
+const [, program = "", steamId] = process.argv;
+if (existsSync(program) && realpathSync(program) === fileURLToPath(import.meta.url))
+  process.exitCode = await main(steamId);

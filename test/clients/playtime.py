@@ -31,6 +31,9 @@ def reason_of(error):
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        print("Usage: ADDRESS=http://… SECRET=… python3 playtime.py <steamId>", file=sys.stderr)
+        sys.exit(2)
     try:
         players = ask_playtimes([sys.argv[1]])
     except Exception as error:

@@ -255,7 +255,9 @@ export const en = {
     address: "Address",
     contentType: "Content type",
     body: "Body",
-    example: "An example that works as it stands:",
+    example: "Examples that work as they stand:",
+    squadJs:
+      "Copy both files of configs/squadjs/ into squad-server/plugins/, and add this to the plugins of config.json. A secret that is not shown here is read from the variable SQUADJS_PLAYTIME_SECRET.",
     placeholder: "YOUR-SERVER stands for this machine's name or address, as the internet sees it.",
     reveal: "Show the secret",
     hide: "Hide the secret",

@@ -250,7 +250,9 @@ export const ru: Texts = {
     address: "Адрес",
     contentType: "Тип содержимого",
     body: "Тело",
-    example: "Готовый пример:",
+    example: "Готовые примеры:",
+    squadJs:
+      "Скопируйте оба файла из configs/squadjs/ в squad-server/plugins/ и добавьте это в plugins файла config.json. Если секрет здесь не показан, он берётся из переменной SQUADJS_PLAYTIME_SECRET.",
     placeholder: "YOUR-SERVER — это имя или адрес вашей машины, каким его видно из интернета.",
     reveal: "Показать секрет",
     hide: "Скрыть секрет",
