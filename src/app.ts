@@ -1,4 +1,5 @@
 import type { PanelDeps } from "./admin/panel.ts";
+import { dayIn } from "./calendar.ts";
 import type { Config } from "./config.ts";
 import { openDirectory } from "./connections/directory.ts";
 import type { Database } from "./database/connect.ts";
@@ -18,7 +19,8 @@ import { webhook } from "./webhook.ts";
 export async function createApp({ config, database, port, log, now = () => new Date() }: AppDeps) {
   const directory = await openDirectory(database, log);
   const metrics = config.METRICS.TOKEN === "" ? undefined : createMetrics();
-  const playtimes = playtimesIn(database, metrics?.onBatch);
+  const history = { keepDays: config.HISTORY.KEEP_DAYS, dayOf: dayIn(config.HISTORY.TIME_ZONE) };
+  const playtimes = playtimesIn(database, { onBatch: metrics?.onBatch, history });
   const steam = createSteam({
     key: config.STEAM.KEY,
     apiUrl: config.STEAM.API_URL,

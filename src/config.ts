@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { parse as parseToml, TomlError } from "smol-toml";
+import { machineTimeZone, timeZone } from "./calendar.ts";
 import { errorCode } from "./error-code.ts";
 import { levels } from "./log.ts";
 import { boolean, integer, isObject, Malformed, oneOf, type Parser, text } from "./parse.ts";
@@ -75,6 +76,10 @@ export const settings = {
     CALLS_PER_DAY: setting(integer({ min: 0, max: 100_000_000 }), 90_000),
     API_URL: setting(httpUrl, "https://api.steampowered.com"),
   },
+  HISTORY: {
+    TIME_ZONE: setting(timeZone, ""),
+    KEEP_DAYS: setting(integer({ min: 0, max: 3_650 }), 400),
+  },
   ADMIN: {
     ENABLED: setting(boolean, true),
     PASSWORD: secret(passwordOrEmpty, ""),
@@ -136,12 +141,14 @@ export async function readConfig({
     ]);
     return Object.fromEntries(values);
   }
+  const history = section("HISTORY");
 
   return {
     SERVER: section("SERVER"),
     HMAC: section("HMAC"),
     POSTGRES: section("POSTGRES"),
     STEAM: section("STEAM"),
+    HISTORY: { ...history, TIME_ZONE: history.TIME_ZONE || (machineTimeZone() ?? "UTC") },
     ADMIN: section("ADMIN"),
     METRICS: section("METRICS"),
     BACKUP: section("BACKUP"),
@@ -149,7 +156,7 @@ export async function readConfig({
     DJANGO: section("DJANGO"),
     databaseUrl: databaseUrl(env["DATABASE_URL"] ?? ""),
     file: toml?.file,
-    remarks: [...unusedInFile(tables, toml), ...unusedInEnvironment(env)],
+    remarks: [...unusedInFile(tables, toml), ...unusedInEnvironment(env), ...unknownTimeZone(history.TIME_ZONE)],
   };
 }
 
@@ -252,6 +259,11 @@ function unusedInEnvironment(env: NodeJS.ProcessEnv): string[] {
   return Object.keys(env)
     .filter((name) => name.startsWith("PLAYTIME_") && name !== "PLAYTIME_CONFIG" && !known.includes(name))
     .map((name) => `The environment variable ${name} is no setting of ours and does nothing.`);
+}
+
+function unknownTimeZone(given: string): string[] {
+  if (given !== "" || machineTimeZone() !== undefined) return [];
+  return ["The time zone of this machine is unknown: days begin at midnight UTC. Set [HISTORY] TIME_ZONE for another."];
 }
 
 /** File, line and key of a setting. */

@@ -72,7 +72,12 @@ function staleWords(signedMs: number, arrivedAt: Date, ageSeconds: number, toler
 /** BattleMetrics fills a template; what it does not know comes out empty. */
 const unknown = Symbol("unknown to BattleMetrics");
 
-type Delivery = { steamId: SteamId | typeof unknown; seconds: number | typeof unknown; gameId: number };
+type Delivery = {
+  steamId: SteamId | typeof unknown;
+  seconds: number | typeof unknown;
+  orgSeconds: number | undefined;
+  gameId: number;
+};
 
 function parseDelivery(body: unknown, fixedGameId: number | null): Delivery {
   const fields = object(body, "the body");
@@ -81,9 +86,13 @@ function parseDelivery(body: unknown, fixedGameId: number | null): Delivery {
   return {
     steamId: isUnknown(fields["steam_id"]) ? unknown : steamId(fields["steam_id"], "steam_id"),
     seconds: isUnknown(fields["playtime"]) ? unknown : seconds(fields["playtime"], "playtime"),
+    orgSeconds: isUntold(fields["org_playtime"]) ? undefined : seconds(fields["org_playtime"], "org_playtime"),
     gameId: fixedGameId ?? gameId(fields["game_id"], "game_id"),
   };
 }
+
+/** Templates made before this field was known lack it. */
+const isUntold = (value: unknown) => value === undefined || isUnknown(value);
 
 function isUnknown(value: unknown): boolean {
   return value === null || (typeof value === "string" && ["", "null", "undefined"].includes(value.trim()));

@@ -191,6 +191,33 @@ test("what is not TOML is said with line and column, without the line itself", a
   assert.match(await problem("[A]\n[A]\n"), /^config\.toml, line 2, column \d+: this is not TOML/);
 });
 
+test("a time zone is an IANA name: offsets and unknown names stop the start", async () => {
+  assert.equal((await read('[HISTORY]\nTIME_ZONE = "Europe/Moscow"')).HISTORY.TIME_ZONE, "Europe/Moscow");
+  for (const zone of ["+03:00", "MSK", "Europe/Nowhere"])
+    assert.equal(
+      await problem(`[HISTORY]\nTIME_ZONE = "${zone}"`),
+      `config.toml, line 2, [HISTORY] TIME_ZONE: expected the name of a time zone, such as Europe/Moscow or UTC, or nothing for the machine's, found "${zone}".`,
+    );
+  for (const days of ["-1", "3651", "1.5"])
+    assert.match(await problem(`[HISTORY]\nKEEP_DAYS = ${days}`), /KEEP_DAYS: expected a whole number from 0 to 3650/);
+});
+
+test("without a time zone it is the machine's, and UTC with a remark where that is unknown", async (t) => {
+  const { TZ } = process.env;
+  t.after(() => {
+    if (TZ === undefined) delete process.env["TZ"];
+    else process.env["TZ"] = TZ;
+  });
+  process.env["TZ"] = "Asia/Tokyo";
+  const known = await read("");
+  assert.deepEqual([known.HISTORY.TIME_ZONE, known.remarks], ["Asia/Tokyo", []]);
+  process.env["TZ"] = "Nowhere/City";
+  const unknown = await read("");
+  assert.equal(unknown.HISTORY.TIME_ZONE, "UTC");
+  assert.match(unknown.remarks.join(), /time zone of this machine is unknown.*UTC.*\[HISTORY\] TIME_ZONE/);
+  assert.deepEqual((await read('[HISTORY]\nTIME_ZONE = "UTC"')).remarks, []);
+});
+
 test("a variable that looks like ours but is none is mentioned", async () => {
   assert.deepEqual((await read("", { PLAYTIME_STEAM_KYE: "x", OTHER: "y" })).remarks, [
     "The environment variable PLAYTIME_STEAM_KYE is no setting of ours and does nothing.",

@@ -81,6 +81,29 @@ test("a Steam ID written as a number keeps all its digits", async () => {
   assert.equal((await stored())[0]?.id, "76561198012345679");
 });
 
+test("the time on the organisation's servers is stored beside, and may be missing, empty or unknown", async () => {
+  const org = async () => (await db.sql<{ org: number | null }[]>`select org_seconds as org from playtimes`)[0]?.org;
+  for (const org_playtime of [undefined, "", null, "undefined", " null "]) {
+    assert.equal((await deliver({ ...delivery, org_playtime })).status, 200);
+    assert.equal(await org(), null);
+  }
+  await deliver({ ...delivery, playtime: "7201", org_playtime: "3600.0" });
+  assert.equal(await org(), 3_600);
+  await deliver({ ...delivery, playtime: "7202", org_playtime: 3_601 });
+  assert.equal(await org(), 3_601);
+  await deliver({ ...delivery, playtime: "7203" });
+  assert.equal(await org(), 3_601);
+});
+
+test("a time on the organisation's servers that is no number is 400, and nothing is stored", async () => {
+  for (const org_playtime of ["12.5", -1, "x", true, [], {}, 2 ** 31, "{{player.org.timePlayed}}"]) {
+    const answer = await deliver({ ...delivery, org_playtime });
+    assert.deepEqual([answer.status, answer.json.code], [400, "malformed"], String(org_playtime));
+    assert.match(answer.json.detail, /org_playtime must be a whole number from 0 to 2147483647/);
+  }
+  assert.deepEqual(await stored(), []);
+});
+
 test("both forms of the address are served, in any case, with a query string, and percent-encoded", async () => {
   for (const path of [
     "/set-playtime/bm/bm",

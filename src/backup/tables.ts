@@ -1,3 +1,4 @@
+import { type Day, day } from "../calendar.ts";
 import { type Kind, kinds, secretText } from "../connections/connections.ts";
 import { storedPath } from "../connections/paths.ts";
 import type { Sql } from "../database/connect.ts";
@@ -8,6 +9,8 @@ import {
   boolean,
   gameId,
   instant,
+  integer,
+  largestInteger,
   Malformed,
   oneOf,
   optional,
@@ -148,6 +151,9 @@ type PlaytimeRow = {
   steamCheckedAt: string | null;
   bmSeconds: number | null;
   bmSignedAt: string | null;
+  orgSeconds: number | null;
+  orgSignedAt: string | null;
+  seenAt: string | null;
   createdAt: string;
   updatedAt: string;
 };
@@ -164,13 +170,16 @@ const playtimes = table<PlaytimeRow>({
     "bm_signed_at",
     "created_at",
     "updated_at",
+    "org_seconds",
+    "org_signed_at",
+    "seen_at",
   ],
   count: (sql) => sql<{ rows: string }[]>`select count(*) as rows from playtimes`,
   // In the order of the disk, whatever that is: the keys' order would jump about on it.
   declareRows: (sql) => sql`
     declare rows no scroll cursor for
     select json_build_array(steam_id::text, game_id, steam_seconds, steam_status, steam_checked_at, bm_seconds,
-      bm_signed_at, created_at, updated_at)::text as line
+      bm_signed_at, created_at, updated_at, org_seconds, org_signed_at, seen_at)::text as line
     from playtimes`,
   clear: (sql) => sql`truncate playtimes`,
   parse: (given) => ({
@@ -181,25 +190,57 @@ const playtimes = table<PlaytimeRow>({
     steamCheckedAt: noTime(given["steam_checked_at"], "steam_checked_at"),
     bmSeconds: noSeconds(given["bm_seconds"], "bm_seconds"),
     bmSignedAt: noTime(given["bm_signed_at"], "bm_signed_at"),
+    orgSeconds: noSeconds(given["org_seconds"], "org_seconds"),
+    orgSignedAt: noTime(given["org_signed_at"], "org_signed_at"),
+    // Files of versions that did not know it hold no more than that.
+    seenAt: noTime("seen_at" in given ? given["seen_at"] : given["bm_signed_at"], "seen_at"),
     createdAt: instant(given["created_at"], "created_at"),
     updatedAt: instant(given["updated_at"], "updated_at"),
   }),
   // What was told in the future, by a clock that was wrong, would outrank all that comes now.
   insert: (sql, rows) => sql`
     insert into playtimes (steam_id, game_id, steam_seconds, steam_status, steam_checked_at, bm_seconds, bm_signed_at,
-      created_at, updated_at)
+      org_seconds, org_signed_at, seen_at, created_at, updated_at)
     select steam_id, game_id, steam_seconds, steam_status, case when steam_checked_at is not null then least(steam_checked_at, now()) end,
-      bm_seconds, case when bm_signed_at is not null then least(bm_signed_at, now()) end, created_at, updated_at
+      bm_seconds, case when bm_signed_at is not null then least(bm_signed_at, now()) end,
+      org_seconds, case when org_signed_at is not null then least(org_signed_at, now()) end,
+      case when seen_at is not null then least(seen_at, now()) end, created_at, updated_at
     from unnest(
       ${list(rows, (row) => row.steamId)}::bigint[], ${list(rows, (row) => row.gameId)}::int[],
       ${list(rows, (row) => row.steamSeconds)}::int[], ${list(rows, (row) => row.steamStatus)}::text[],
       ${list(rows, (row) => row.steamCheckedAt)}::timestamptz[], ${list(rows, (row) => row.bmSeconds)}::int[],
-      ${list(rows, (row) => row.bmSignedAt)}::timestamptz[], ${list(rows, (row) => row.createdAt)}::timestamptz[],
+      ${list(rows, (row) => row.bmSignedAt)}::timestamptz[], ${list(rows, (row) => row.orgSeconds)}::int[],
+      ${list(rows, (row) => row.orgSignedAt)}::timestamptz[], ${list(rows, (row) => row.seenAt)}::timestamptz[],
+      ${list(rows, (row) => row.createdAt)}::timestamptz[],
       ${list(rows, (row) => row.updatedAt)}::timestamptz[])
-      as given (steam_id, game_id, steam_seconds, steam_status, steam_checked_at, bm_seconds, bm_signed_at, created_at, updated_at)`,
+      as given (steam_id, game_id, steam_seconds, steam_status, steam_checked_at, bm_seconds, bm_signed_at, org_seconds, org_signed_at,
+        seen_at, created_at, updated_at)`,
 });
 
-export const tables: readonly Table[] = [connections, panelSettings, playtimes];
+type DayRow = { steamId: SteamId; gameId: number; day: Day; seconds: number };
+
+const playtimeDays = table<DayRow>({
+  name: "playtime_days",
+  columns: ["steam_id", "game_id", "day", "seconds"],
+  count: (sql) => sql<{ rows: string }[]>`select count(*) as rows from playtime_days`,
+  declareRows: (sql) => sql`
+    declare rows no scroll cursor for
+    select json_build_array(steam_id::text, game_id, day, seconds)::text as line from playtime_days`,
+  clear: (sql) => sql`truncate playtime_days`,
+  parse: (given) => ({
+    steamId: steamId(given["steam_id"], "steam_id"),
+    gameId: gameId(given["game_id"], "game_id"),
+    day: day(given["day"], "day"),
+    seconds: integer({ min: 1, max: largestInteger })(given["seconds"], "seconds"),
+  }),
+  insert: (sql, rows) => sql`
+    insert into playtime_days (steam_id, game_id, day, seconds)
+    select * from unnest(
+      ${list(rows, (row) => row.steamId)}::bigint[], ${list(rows, (row) => row.gameId)}::int[],
+      ${list(rows, (row) => row.day)}::date[], ${list(rows, (row) => row.seconds)}::int[])`,
+});
+
+export const tables: readonly Table[] = [connections, panelSettings, playtimes, playtimeDays];
 
 /** How many rows of each table there are. */
 export async function countRows(sql: Sql): Promise<Record<string, number>> {

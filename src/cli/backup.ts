@@ -71,9 +71,10 @@ async function askWhetherToReplace(here: Record<string, number>, header: Header,
   );
 }
 
-function amounts({ connections = 0, playtimes = 0 }: Record<string, number>): string {
+function amounts({ connections = 0, playtimes = 0, playtime_days: days = 0 }: Record<string, number>): string {
   const amount = (count: number, one: string) => `${count.toLocaleString("en")} ${one}${count === 1 ? "" : "s"}`;
-  return `${amount(connections, "connection")} and ${amount(playtimes, "time")} of players`;
+  const kept = days > 0 ? ` with ${amount(days, "day")}` : "";
+  return `${amount(connections, "connection")} and ${amount(playtimes, "time")} of players${kept}`;
 }
 
 /** What is wrong with a file is the operator's problem; said on a line of its own below a bar. */

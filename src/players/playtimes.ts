@@ -3,13 +3,23 @@ import { type Database, isoTime, type Sql } from "../database/connect.ts";
 import { list, newestOfEach } from "../database/rows.ts";
 import { Refusal } from "../http/refusal.ts";
 import { oneOf, type SteamId } from "../parse.ts";
+import { type Delivery, type History, storeDeliveries } from "./deliveries.ts";
 
 export const steamStatuses = ["ok", "private", "hidden", "not-owned", "unavailable", "unchecked"] as const;
 /** Why a Steam time is what it is; `unavailable`: Steam could not be asked, `unchecked`: it never was. */
 export type SteamStatus = (typeof steamStatuses)[number];
 
 /** What is known of one player in one game. Times are ISO 8601 text in UTC with milliseconds. */
-export type Playtime = Times & { steamId: SteamId; gameId: number; bmSignedAt: string | null };
+export type Playtime = Times & {
+  steamId: SteamId;
+  gameId: number;
+  bmSignedAt: string | null;
+  /** On the servers of the organisation, as BattleMetrics told it last. */
+  orgSeconds: number | null;
+  orgSignedAt: string | null;
+  /** When BattleMetrics signed its newest delivery; a correction by hand does not move it. */
+  seenAt: string | null;
+};
 
 /** What a query wants to know of it. */
 export type Times = {
@@ -21,9 +31,6 @@ export type Times = {
   createdAt: string;
   updatedAt: string;
 };
-
-/** What BattleMetrics told, and when it signed that. */
-export type BattlemetricsTime = { steamId: SteamId; gameId: number; seconds: number; signedAt: Date };
 
 /** What Steam answered; `seconds` is null for every status but `ok`. */
 export type SteamTime = {
@@ -51,14 +58,19 @@ const writes = { batchSize: 1_000, waitingItems: 10_000, concernsAll };
 // 400). Only when it is large: few players a batch cost more than they gain (1 player: 17,500 queries/s instead of 16,300).
 const reads = { besideSize: 100, batchSize: 500, waitingItems: 2_000, concernsAll };
 
+const noHistory: History = { keepDays: 0, dayOf: () => "" };
+
 /** Told of each batch, before it is run. */
 export type OnBatch = (of: "deliveries" | "steam-answers" | "queries", items: number) => void;
 
 /** All reads and writes of players' times. Throws the Refusals "database-away" and "overloaded". */
-export function playtimesIn(database: Pick<Database, "run">, onBatch: OnBatch = () => {}) {
+export function playtimesIn(
+  database: Pick<Database, "run">,
+  { onBatch = () => {}, history = noHistory }: { onBatch?: OnBatch | undefined; history?: History } = {},
+) {
   return {
-    /** The newest signed time wins, at equal times the larger figure; anything else changes nothing. */
-    saveBattlemetrics: coalesce<BattlemetricsTime, void>({ ...writes, run: saveBattlemetrics }),
+    /** As `storeDeliveries` says. */
+    saveBattlemetrics: coalesce<Delivery, void>({ ...writes, run: saveBattlemetrics }),
     /** A known time is never overwritten by null; the status tells the newest answer. */
     saveSteam: coalesce<SteamTime, void>({ ...writes, run: saveSteam }),
     /** What is stored of the asked players, in the order asked; undefined for who is not. */
@@ -103,21 +115,9 @@ export function playtimesIn(database: Pick<Database, "run">, onBatch: OnBatch = 
       }),
   };
 
-  async function saveBattlemetrics(times: BattlemetricsTime[], sinceMs: number) {
-    onBatch("deliveries", times.length);
-    const rows = newestOfEach(times, (a, b) => a.signedAt.getTime() - b.signedAt.getTime() || a.seconds - b.seconds);
-    await database.run(
-      (sql) => sql`
-        insert into playtimes (steam_id, game_id, bm_seconds, bm_signed_at)
-        select * from unnest(
-          ${list(rows, (row) => row.steamId)}::bigint[], ${list(rows, (row) => row.gameId)}::int[],
-          ${list(rows, (row) => row.seconds)}::int[], ${list(rows, (row) => row.signedAt.toISOString())}::timestamptz[])
-        on conflict (steam_id, game_id)
-        do update set bm_seconds = excluded.bm_seconds, bm_signed_at = excluded.bm_signed_at, updated_at = now()
-        where playtimes.bm_signed_at is null
-           or (excluded.bm_signed_at, excluded.bm_seconds) > (playtimes.bm_signed_at, playtimes.bm_seconds)`,
-      sinceMs,
-    );
+  async function saveBattlemetrics(deliveries: Delivery[], sinceMs: number) {
+    onBatch("deliveries", deliveries.length);
+    await storeDeliveries(database, deliveries, history, sinceMs);
     return () => {};
   }
 
@@ -174,6 +174,7 @@ export type Playtimes = ReturnType<typeof playtimesIn>;
 export const playtimeColumns = (sql: Sql) => sql`
   steam_id::text as "steamId", game_id as "gameId", steam_seconds as "steamSeconds", steam_status as "steamStatus",
   steam_checked_at as "steamCheckedAt", bm_seconds as "bmSeconds", bm_signed_at as "bmSignedAt",
+  org_seconds as "orgSeconds", org_signed_at as "orgSignedAt", seen_at as "seenAt",
   created_at as "createdAt", updated_at as "updatedAt"`;
 
 /** From what `find` selects, in its order; what is null came as an empty text. */

@@ -24,6 +24,9 @@ const columns: Record<string, (player: Playtime) => string | number | null> = {
   bm_signed_at: (player) => player.bmSignedAt,
   created_at: (player) => player.createdAt,
   updated_at: (player) => player.updatedAt,
+  org_seconds: (player) => player.orgSeconds,
+  org_signed_at: (player) => player.orgSignedAt,
+  seen_at: (player) => player.seenAt,
 };
 
 /** Writes the players that are meant, as they are at one moment, as CSV. No value of theirs needs quotes. Returns how many they are. */

@@ -366,8 +366,8 @@ test("the CSV holds the players of the filter; a wrong filter leads back to the 
   assert.equal(
     html,
     [
-      "steam_id,game_id,steam_seconds,steam_status,steam_checked_at,bm_seconds,bm_signed_at,created_at,updated_at",
-      `${player(1)},${squad},3600,ok,2026-01-02T03:04:05.678Z,5400,2026-01-02T03:04:06.000Z,2026-01-01T00:00:00.000Z,2026-01-02T03:04:06.000Z`,
+      "steam_id,game_id,steam_seconds,steam_status,steam_checked_at,bm_seconds,bm_signed_at,created_at,updated_at,org_seconds,org_signed_at,seen_at",
+      `${player(1)},${squad},3600,ok,2026-01-02T03:04:05.678Z,5400,2026-01-02T03:04:06.000Z,2026-01-01T00:00:00.000Z,2026-01-02T03:04:06.000Z,,,`,
       "",
     ].join("\n"),
   );

@@ -40,6 +40,14 @@ async function filledDatabase(t: TestContext, players = 3_000): Promise<TestData
       case when n % 2 = 0 then now() - n * interval '1 minute' end, case when n % 5 > 0 then 2147483647 - n end,
       case when n % 5 > 0 then '2026-02-03 04:05:06.789+00'::timestamptz + n * interval '1 ms' end, now() - interval '1 year', now()
     from generate_series(1, ${players}::int) n`;
+  await db.sql`
+    update playtimes set seen_at = bm_signed_at - case when game_id = 0 then interval '1 day' else '0' end,
+      org_seconds = bm_seconds / 2, org_signed_at = bm_signed_at - interval '1 hour'
+    where bm_signed_at is not null and game_id < 2`;
+  await db.sql`
+    insert into playtime_days (steam_id, game_id, day, seconds)
+    select steam_id, game_id, date '2026-02-03' - back, 1 + bm_seconds % 86400
+    from playtimes, generate_series(0, 1) back where bm_seconds is not null and game_id = 1`;
   return db;
 }
 
@@ -47,7 +55,9 @@ async function filledDatabase(t: TestContext, players = 3_000): Promise<TestData
 async function contentOf({ sql }: TestDatabase) {
   const connections = await sql`select to_jsonb(connections)::text as row from connections order by kind, path`;
   const playtimes = await sql`select to_jsonb(playtimes)::text as row from playtimes order by steam_id, game_id`;
-  return [...connections, ...playtimes].map(({ row }) => row);
+  const days =
+    await sql`select to_jsonb(playtime_days)::text as row from playtime_days order by steam_id, game_id, day`;
+  return [...connections, ...playtimes, ...days].map(({ row }) => row);
 }
 
 const run = (db: TestDatabase, args: string) => cli(args, { env: environmentOf(db) });
@@ -90,7 +100,7 @@ describe("a backup", { concurrency: 4 }, () => {
     assert.deepEqual([code, err], [0, ""]);
     assert.match(
       out,
-      /^Restored: 2 connections and 3,000 times of players\. A running service follows within 5 seconds\.$/,
+      /^Restored: 2 connections and 3,000 times of players with 1,600 days\. A running service follows within 5 seconds\.$/,
     );
     assert.deepEqual(await contentOf(into), await contentOf(from));
   });
@@ -255,6 +265,21 @@ describe("a restore refuses, and changes nothing,", { concurrency: 4 }, () => {
     }
   });
 
+  test("a day that is none, and a player without time on it", async (t) => {
+    const db = await filledDatabase(t, 10);
+    const original = await backupOf(t, await filledDatabase(t, 20));
+    const file = join(await scratch(t), "days.backup");
+    for (const [from, to, words] of [
+      ['"2026-02-02"', '"2026-02-30"', /day must be a day, such as 2026-01-02/],
+      ['"2026-02-02"', '"infinity"', /day must be a day/],
+      [/("2026-02-02"), \d+/, "$1, 0", /seconds must be a whole number from 1/],
+    ] as const) {
+      await writeFile(file, await readFile(original));
+      await rewrite(file, (lines) => lines.map((line) => (line.startsWith("[") ? line.replace(from, to) : line)));
+      await assertRefused(db, file, words);
+    }
+  });
+
   test("a player twice, rows of no table, and other counts than the file says", async (t) => {
     const db = await filledDatabase(t, 10);
     const original = await backupOf(t, await filledDatabase(t, 20));
@@ -264,10 +289,11 @@ describe("a restore refuses, and changes nothing,", { concurrency: 4 }, () => {
       await rewrite(file, change);
       await assertRefused(db, file, words);
     };
-    await odd(
-      ([header = "", ...lines]) => [header.replace('"playtimes":20', '"playtimes":21'), ...lines, lines.at(-1) ?? ""],
-      /a player twice/,
-    );
+    await odd(([header = "", ...lines]) => {
+      const end = lines.findIndex((line) => line.startsWith('{"table":"playtime_days"'));
+      const twice = [...lines.slice(0, end), lines[end - 1] ?? "", ...lines.slice(end)];
+      return [header.replace('"playtimes":20', '"playtimes":21'), ...twice];
+    }, /a player twice/);
     await odd((lines) => lines.slice(0, -1), /cut off or was changed/);
     await odd(([header = "", ...lines]) => [header, lines.at(-1) ?? "", ...lines], /cut off or was changed/);
     await odd((lines) => lines.slice(1), /no backup/);
@@ -321,7 +347,7 @@ describe("a restore into a database that is not empty", { concurrency: 4 }, () =
     assert.deepEqual(await contentOf(db), before);
     const replaced = await run(db, `restore ${file} --replace --yes`);
     assert.equal(replaced.code, 0, replaced.err);
-    assert.equal((await contentOf(db)).length, 3_002);
+    assert.equal((await contentOf(db)).length, 4_602);
   });
 
   test("asks on a terminal what is to be replaced by what, and shows how far it is", async (t) => {
@@ -331,13 +357,13 @@ describe("a restore into a database that is not empty", { concurrency: 4 }, () =
     const no = await cliProcess(`restore ${file} --replace`, { ...options, input: "no\n" });
     assert.match(
       no.out,
-      /Replace 2 connections and 5 times of players by 2 connections and 3,000 times of players of 20/,
+      /Replace 2 connections and 5 times of players with 4 days by 2 connections and 3,000 times of players with 1,600 days of 20/,
     );
     assert.match(no.out, /Nothing was changed\./);
     const yes = await cliProcess(`restore ${file} --replace`, { ...options, input: "yes\n" });
-    assert.match(yes.out, /100 % {2}3,002 of 3,002 rows checked/);
-    assert.match(yes.out, /100 % {2}3,002 of 3,002 rows restored/);
-    assert.equal((await contentOf(db)).length, 3_002);
+    assert.match(yes.out, /100 % {2}4,602 of 4,602 rows checked/);
+    assert.match(yes.out, /100 % {2}4,602 of 4,602 rows restored/);
+    assert.equal((await contentOf(db)).length, 4_602);
   });
 
   test("that is lost on the way changes nothing", async (t) => {
@@ -394,12 +420,40 @@ test("a time of the future in a backup is set to now: it would outrank all that 
   assert.deepEqual(row, { past: true, seconds: 2_147_483_646 });
 });
 
-test("every table and column of the schema is in the backup, but for what tells only of the last days, and who is signed in", async (t) => {
+test("a backup of a version that kept no days restores: players were seen when BattleMetrics signed last", async (t) => {
+  const from = await filledDatabase(t, 10);
+  const file = await backupOf(t, from);
+  await rewrite(file, (lines) => {
+    const days = lines.findIndex((line) => line.startsWith('{"table":"playtime_days"'));
+    const players = lines.findIndex((line) => line.startsWith('{"table":"playtimes"'));
+    return lines.slice(0, days).map((line, index) => {
+      if (index === 0) {
+        const header = JSON.parse(line);
+        delete header.rows.playtime_days;
+        return JSON.stringify(header);
+      }
+      if (index < players) return line;
+      const { table, columns } = JSON.parse(line);
+      if (table !== undefined) return JSON.stringify({ table, columns: columns.slice(0, -3) });
+      return JSON.stringify(JSON.parse(line).slice(0, -3));
+    });
+  });
+  const into = await emptyDatabase(t);
+  const { code, err } = await run(into, `restore ${file}`);
+  assert.deepEqual([code, err], [0, ""]);
+  const rows = await into.sql<{ same: boolean; signed: boolean; org: number | null }[]>`
+    select seen_at is not distinct from bm_signed_at as same, bm_signed_at is not null as signed, org_seconds as org from playtimes`;
+  assert.equal(rows.length, 10);
+  assert.ok(rows.every(({ same, org }) => same && org === null) && rows.some(({ signed }) => signed));
+});
+
+test("every table and column of the schema is in the backup, but for what tells only of the last days or one statement, and who is signed in", async (t) => {
   const { sql } = await emptyDatabase(t);
   const left = ["schema_files", "sessions", "hourly_counts", "accepted_requests", "refused_requests"];
   const rows = await sql<{ name: string; columns: string[] }[]>`
     select table_name as name, json_agg(column_name order by ordinal_position) as columns
-    from information_schema.columns where table_schema = 'public' and table_name <> all (${`{${left}}`}::text[]) group by table_name`;
+    from information_schema.columns where table_schema = 'public' and table_name <> all (${`{${left}}`}::text[])
+      and column_name <> 'bm_gained_seconds' group by table_name`;
   assert.deepEqual(
     Object.fromEntries(rows.map(({ name, columns }) => [name, columns])),
     Object.fromEntries(tables.map(({ name, columns }) => [name, columns])),

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -55,6 +55,24 @@ test("an empty database gets every file once, in order, with its record", async 
     ran,
   );
   assert.equal((await db.sql`select * from note`).length, 1);
+});
+
+test("an older database's players were seen when BattleMetrics signed last", async () => {
+  const db = await emptyDatabase();
+  const folder = await sqlWith({});
+  for (const name of await readdir(folder)) if (name >= "004") await rm(new URL(name, folder));
+  await migrated(db, folder);
+  await db.sql`
+    insert into playtimes (steam_id, game_id, bm_seconds, bm_signed_at) values
+      (76561198000000001, 1, 5, '2026-01-02T03:04:05Z'), (76561198000000002, 1, null, null)`;
+  await migrated(db);
+  assert.deepEqual(
+    [...(await db.sql`select bm_signed_at as signed, seen_at as seen from playtimes order by steam_id`)],
+    [
+      { signed: "2026-01-02T03:04:05.000Z", seen: "2026-01-02T03:04:05.000Z" },
+      { signed: null, seen: null },
+    ],
+  );
 });
 
 test("a file that fails leaves nothing of itself, and is run again next time", async () => {

@@ -81,9 +81,9 @@ describe("the commands", () => {
         (76561198000000001, 393380, 3600, 'ok', '2026-01-02T03:04:05.678Z', 60, '2026-01-02T03:04:06Z', '2026-01-01T00:00:00Z', '2026-01-02T03:04:06Z'),
         (76561198000000002, 0, null, 'unchecked', null, null, null, '2026-01-01T00:00:00Z', '2026-01-01T00:00:00Z')`;
     const table = [
-      "steam_id,game_id,steam_seconds,steam_status,steam_checked_at,bm_seconds,bm_signed_at,created_at,updated_at",
-      "76561198000000001,393380,3600,ok,2026-01-02T03:04:05.678Z,60,2026-01-02T03:04:06.000Z,2026-01-01T00:00:00.000Z,2026-01-02T03:04:06.000Z",
-      "76561198000000002,0,,unchecked,,,,2026-01-01T00:00:00.000Z,2026-01-01T00:00:00.000Z",
+      "steam_id,game_id,steam_seconds,steam_status,steam_checked_at,bm_seconds,bm_signed_at,created_at,updated_at,org_seconds,org_signed_at,seen_at",
+      "76561198000000001,393380,3600,ok,2026-01-02T03:04:05.678Z,60,2026-01-02T03:04:06.000Z,2026-01-01T00:00:00.000Z,2026-01-02T03:04:06.000Z,,,",
+      "76561198000000002,0,,unchecked,,,,2026-01-01T00:00:00.000Z,2026-01-01T00:00:00.000Z,,,",
       "",
     ].join("\n");
     assert.deepEqual(await run("players export"), { code: 0, out: table, err: "" });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
+import { dayIn } from "../../src/calendar.ts";
 import { steamId } from "../../src/parse.ts";
 import { type Playtime, type Playtimes, playtimesIn, type SteamTime } from "../../src/players/playtimes.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
@@ -9,11 +10,11 @@ let playtimes: Playtimes;
 
 before(async () => {
   db = await createTestDatabase();
-  playtimes = playtimesIn(db.database);
+  playtimes = playtimesIn(db.database, { history: { keepDays: 400, dayOf: dayIn("UTC") } });
 });
 after(() => db.drop());
 beforeEach(async () => {
-  await db.sql`truncate playtimes`;
+  await db.sql`truncate playtimes, playtime_days`;
 });
 
 const player = (number: number) => steamId(String(76561198000000000n + BigInt(number)), "player");

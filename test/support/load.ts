@@ -10,6 +10,8 @@ type Sent = { signedMs: number; seconds: number };
 export function createLedger(players = 300) {
   const sent = new Map<string, Map<number, Sent>>();
   const acknowledged = new Map<string, Sent>();
+  /** Of each player the largest figure sent when the first was acknowledged: the first that was stored is none after it. */
+  const firstMost = new Map<string, number>();
   let figure = 0;
   let count = 0;
 
@@ -27,15 +29,20 @@ export function createLedger(players = 300) {
     acknowledge: ({ steamId, signedMs, seconds }: Sent & { steamId: string }) => {
       count += 1;
       const newest = acknowledged.get(steamId);
+      if (!newest) firstMost.set(steamId, Math.max(...(sent.get(steamId)?.keys() ?? [])));
       if (!newest || isNewer({ signedMs, seconds }, newest)) acknowledged.set(steamId, { signedMs, seconds });
     },
     /**
      * What is wrong with the rows: an acknowledged player who is missing, a figure older than one acknowledged (one sent
-     * later may be there without having been acknowledged), or one that nobody sent.
+     * later may be there without having been acknowledged), one that nobody sent, or days that do not add up to what the
+     * figure grew by since the first that was stored.
      */
     problems: async (sql: Sql): Promise<string[]> => {
-      const rows = await sql<{ id: string; seconds: number; ms: number }[]>`
-        select steam_id::text as id, bm_seconds as seconds, extract(epoch from bm_signed_at)::float8 * 1000 as ms from playtimes where game_id = ${gameId} and bm_signed_at is not null`;
+      const rows = await sql<{ id: string; seconds: number; ms: number; played: number }[]>`
+        select steam_id::text as id, bm_seconds as seconds, extract(epoch from bm_signed_at)::float8 * 1000 as ms,
+          coalesce((select sum(seconds) from playtime_days as day
+            where (day.steam_id, day.game_id) = (playtimes.steam_id, playtimes.game_id)), 0)::float8 as played
+        from playtimes where game_id = ${gameId} and bm_signed_at is not null`;
       const byId = new Map(rows.map((row) => [row.id, row]));
       const problems = [...acknowledged].flatMap(([steamId, newest]) => {
         const row = byId.get(steamId);
@@ -45,9 +52,14 @@ export function createLedger(players = 300) {
           ? [`${steamId} holds ${row.seconds}, but ${newest.seconds} was acknowledged`]
           : [];
       });
-      for (const row of rows)
-        if (sent.get(row.id)?.get(row.seconds)?.signedMs !== Math.round(row.ms))
+      for (const row of rows) {
+        const ofPlayer = sent.get(row.id);
+        if (ofPlayer?.get(row.seconds)?.signedMs !== Math.round(row.ms))
           problems.push(`${row.id} holds a figure that nobody sent`);
+        const first = row.seconds - row.played;
+        if (!ofPlayer?.has(first) || first > (firstMost.get(row.id) ?? Number.POSITIVE_INFINITY))
+          problems.push(`${row.id} has ${row.played} s in its days: it began with ${first}, which was not the first`);
+      }
       return problems;
     },
   };

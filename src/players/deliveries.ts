@@ -1,0 +1,98 @@
+import type { Day } from "../calendar.ts";
+import type { Database, Sql } from "../database/connect.ts";
+import { list, newestOfEach } from "../database/rows.ts";
+import { largestInteger, type SteamId } from "../parse.ts";
+
+/** What BattleMetrics told of one player, and when it signed that. */
+export type Delivery = {
+  steamId: SteamId;
+  gameId: number;
+  /** In the game, as BattleMetrics knows it. */
+  seconds: number;
+  /** On the servers of the organisation; undefined: not told. */
+  orgSeconds?: number | undefined;
+  signedAt: Date;
+};
+
+/** Which days are kept. */
+export type History = {
+  /** 0: none. */
+  keepDays: number;
+  /** The day on which a session counts that was told then. */
+  dayOf: (time: Date) => Day;
+};
+
+/**
+ * A figure that fell is a new start, and one that grew by more is too, after however long: the template names another
+ * variable now, or the player spent months elsewhere.
+ */
+const mostGainedSeconds = 24 * 3_600;
+
+/**
+ * Stores deliveries: the newest signed time wins, at equal times the larger figure; anything else changes nothing. What a
+ * delivery adds to the one before it counts for the day on which it was signed, in the same statement: both or none.
+ * Of several of one player the newest counts, the others are as lost.
+ */
+export async function storeDeliveries(
+  database: Pick<Database, "run">,
+  deliveries: Delivery[],
+  { keepDays, dayOf }: History,
+  sinceMs: number,
+): Promise<void> {
+  const newest = newestOfEach(
+    deliveries,
+    (a, b) => a.signedAt.getTime() - b.signedAt.getTime() || a.seconds - b.seconds,
+  );
+  if (keepDays === 0) return void (await database.run((sql) => upsert(sql, newest), sinceMs));
+  // Nearly always one day. To hand a day to each row, the statement would have to join what it stored with what was told.
+  for (const [day, rows] of byDay(newest, dayOf))
+    await database.run(
+      (sql) => sql`
+        with stored as (${upsert(sql, rows)} returning steam_id, game_id, bm_gained_seconds)
+        insert into playtime_days (steam_id, game_id, day, seconds)
+        select steam_id, game_id, ${day}::date, bm_gained_seconds from stored
+        where bm_gained_seconds between 1 and ${mostGainedSeconds}::int
+        on conflict (steam_id, game_id, day)
+        do update set seconds = least(playtime_days.seconds::bigint + excluded.seconds, ${largestInteger}::bigint)`,
+      sinceMs,
+    );
+}
+
+/** The oldest day first. */
+function byDay(rows: Delivery[], dayOf: History["dayOf"]): [Day, Delivery[]][] {
+  const days = new Map<Day, Delivery[]>();
+  for (const row of rows) {
+    const day = dayOf(row.signedAt);
+    const others = days.get(day);
+    if (others) others.push(row);
+    else days.set(day, [row]);
+  }
+  return [...days].sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+/**
+ * The row that is locked here is the newest, whoever else writes: so the difference is exact, and a statement that is run
+ * again adds nothing, since it updates no row. Where `seen_at` is not `bm_signed_at`, the figure before was given by hand,
+ * and a difference to it says nothing.
+ */
+function upsert(sql: Sql, rows: Delivery[]) {
+  return sql`
+    insert into playtimes (steam_id, game_id, bm_seconds, bm_signed_at, seen_at, org_seconds, org_signed_at)
+    select steam_id, game_id, seconds, signed_at, signed_at, org_seconds, case when org_seconds is not null then signed_at end
+    from unnest(
+      ${list(rows, (row) => row.steamId)}::bigint[], ${list(rows, (row) => row.gameId)}::int[],
+      ${list(rows, (row) => row.seconds)}::int[], ${list(rows, (row) => row.orgSeconds ?? null)}::int[],
+      ${list(rows, (row) => row.signedAt.toISOString())}::timestamptz[])
+      as told (steam_id, game_id, seconds, org_seconds, signed_at)
+    on conflict (steam_id, game_id)
+    do update set bm_seconds = excluded.bm_seconds, bm_signed_at = excluded.bm_signed_at, seen_at = excluded.seen_at,
+      org_seconds = coalesce(excluded.org_seconds, playtimes.org_seconds),
+      org_signed_at = coalesce(excluded.org_signed_at, playtimes.org_signed_at),
+      bm_gained_seconds = case when playtimes.seen_at = playtimes.bm_signed_at then case
+        when excluded.org_seconds is not null and playtimes.org_signed_at = playtimes.bm_signed_at
+          then excluded.org_seconds - playtimes.org_seconds
+        else excluded.bm_seconds - playtimes.bm_seconds end end,
+      updated_at = now()
+    where playtimes.bm_signed_at is null
+       or (excluded.bm_signed_at, excluded.bm_seconds) > (playtimes.bm_signed_at, playtimes.bm_seconds)`;
+}
