@@ -1,2 +1,4 @@
-/** How a person calls our commands: compiled, we are in a container. */
-export const program = import.meta.url.endsWith(".js") ? "docker compose exec playtime playtime" : "npm run cli --";
+/** How a person calls our commands: compiled into dist, we are in a container. */
+export const program = import.meta.url.endsWith("/dist/program.js")
+  ? "docker compose exec playtime playtime"
+  : "npm run cli --";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,6 +9,7 @@ import { version } from "../src/version.ts";
 import { cliProcess } from "./support/cli.ts";
 import { createTestDatabase, environmentOf, type TestDatabase } from "./support/database.ts";
 import { startProcess } from "./support/process.ts";
+import { nodeArgs, runProgram } from "./support/program.ts";
 import { deliverySignature, hmac, insertConnections, post, secrets } from "./support/service.ts";
 
 let db: TestDatabase;
@@ -128,7 +129,7 @@ test("a second signal stops at once, though a request is under way", async (cont
 
 /** Starts what cannot start; its exit code and words. */
 function failing(env: Record<string, string>, args: string[] = []): Promise<{ code: number | null; text: string }> {
-  const child = spawn(process.execPath, ["--import", "tsx", "src/main.ts", ...args], {
+  const child = spawn(process.execPath, [...nodeArgs("src/main.ts"), ...args], {
     env: {
       PATH: process.env["PATH"],
       PLAYTIME_CONFIG: "configs/playtime/config-example.toml",
@@ -194,6 +195,19 @@ test("a database that does not exist is said at once, without waiting", async ()
   const { code, text } = await failing(changed);
   assert.equal(code, 1);
   assert.match(text, /database "no_such_database" does not exist\. Create it, or correct \[POSTGRES\] DATABASE_NAME\./);
+});
+
+test("npm start and npm run cli run it from source", async (context) => {
+  const { scripts } = JSON.parse(await readFile("package.json", "utf8"));
+  const [node, ...start] = scripts.start.split(" ");
+  const [alsoNode, ...cli] = scripts.cli.split(" ");
+  assert.deepEqual([node, alsoNode], ["node", "node"]);
+  const service = await startProcess({ command: start, env: environmentOf(db) });
+  context.after(() => service.end("SIGKILL"));
+  assert.equal((await fetch(`${service.url}/readyz`)).status, 200);
+  assert.equal(await service.end("SIGTERM"), 0);
+  const { code, stdout } = await runProgram(process.execPath, [...cli, "--version"], { env: {} });
+  assert.deepEqual([code, stdout], [0, `${version}\n`]);
 });
 
 test("--version and --help answer and exit 0, an unknown option exits 2", async () => {

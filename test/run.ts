@@ -1,8 +1,10 @@
-import { execFileSync, spawn } from "node:child_process";
 import { appendFileSync } from "node:fs";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { run as runTests } from "node:test";
+import { spec } from "node:test/reporters";
+import { fileURLToPath } from "node:url";
 import { createClient } from "../src/database/connect.ts";
 import { startEmbedded } from "../src/database/embedded/embedded.ts";
 import { migrate } from "../src/database/migrate.ts";
@@ -19,7 +21,7 @@ import { secrets } from "./support/service.ts";
  */
 async function run(): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), "playtime-tests-"));
-  const log = createLog({ level: "warn", readable: true, write: (line) => process.stderr.write(line) });
+  const log = createLog({ level: "error", readable: true, write: (line) => process.stderr.write(line) });
   const server = process.env["TEST_DATABASE_URL"]
     ? undefined
     : await startEmbedded({ dataDir: folder, settings: careless, log });
@@ -73,28 +75,34 @@ async function testFiles(): Promise<string[]> {
 /** What faults cost is measured, and wants the machine for itself; but these mostly wait, for a recovery or a start. */
 const mostlyWaiting = ["faults/kill", "faults/long-run", "faults/stop"];
 
+/** These take longest and begin first, so that nobody waits for one of them in the end. */
+const longest = ["test/database/embedded/", "test/main", "test/backup/", "test/fuzz"];
+
 async function runFiles(files: string[]): Promise<number> {
-  // Faults are done to what ships: the compiled service.
-  const areFaults = files.some((file) => file.includes("faults/"));
-  if (areFaults) execFileSync("npm", ["run", "--silent", "build"], { stdio: "inherit" });
   const isAlone = (file: string) => file.includes("faults/") && !mostlyWaiting.some((name) => file.includes(name));
-  const env = { ...process.env, ...(areFaults ? { TEST_COMPILED: "yes" } : {}) };
+  const isLong = (file: string) => longest.some((name) => file.startsWith(name));
+  const sorted = [...files.filter(isLong), ...files.filter((file) => !isLong(file))];
   const codes = [
-    await runAtOnce(1, files.filter(isAlone), env),
+    await runAtOnce(1, sorted.filter(isAlone)),
     await runAtOnce(
       2,
-      files.filter((file) => !isAlone(file)),
-      env,
+      sorted.filter((file) => !isAlone(file)),
     ),
   ];
   return Math.max(...codes);
 }
 
-async function runAtOnce(count: number, files: string[], env: NodeJS.ProcessEnv): Promise<number> {
+/** Each file in a process of its own, compiled. */
+async function runAtOnce(concurrency: number, files: string[]): Promise<number> {
   if (files.length === 0) return 0;
-  const flags = ["--test", "--test-reporter=spec", `--test-concurrency=${count}`, "--test-timeout=900000"];
-  const child = spawn(process.execPath, ["--import", "tsx", ...flags, ...files], { stdio: "inherit", env });
-  return new Promise((resolve) => child.on("exit", (code) => resolve(code ?? 1)));
+  let code = 0;
+  const compiled = files.map((file) => fileURLToPath(new URL(`../${file.replace(/\.ts$/, ".js")}`, import.meta.url)));
+  const reports = runTests({ files: compiled, concurrency, timeout: 900_000 });
+  reports.on("test:fail", () => {
+    code = 1;
+  });
+  for await (const text of reports.compose(new spec())) process.stdout.write(text);
+  return code;
 }
 
 process.exitCode = await run();

@@ -136,13 +136,13 @@ after(async () => {
 
 test("every address of the service has its line here", async () => {
   const found = async (file: string) => {
-    const source = await readFile(new URL(`../src/${file}`, import.meta.url), "utf8");
+    const source = await readFile(`src/${file}`, "utf8");
     return [...source.matchAll(/["`]([A-Z]+ \/[^"`\s]*)["`]/g)].map(([, address]) =>
       (address ?? "").replace(/\$\{kind\}/, ":kind"),
     );
   };
   assert.deepEqual((await found("app.ts")).sort(), Object.keys(addresses).sort());
-  const files = (await readdir(new URL("../src/admin/", import.meta.url))).filter((name) => name.endsWith(".ts"));
+  const files = (await readdir("src/admin")).filter((name) => name.endsWith(".ts"));
   const ofPanel = (await Promise.all(files.map((name) => found(`admin/${name}`)))).flat();
   assert.deepEqual(ofPanel.sort(), Object.keys(panelAddresses).sort());
 });

@@ -13,7 +13,10 @@ import { writeNewFile } from "../../src/file.ts";
 import { cli, cliProcess } from "../support/cli.ts";
 import { createTestDatabase, environmentOf, type TestDatabase } from "../support/database.ts";
 import { startProcess } from "../support/process.ts";
+import { nodeArgs } from "../support/program.ts";
 import { memoryLog, post } from "../support/service.ts";
+
+const cliArgs = nodeArgs("src/cli.ts");
 
 async function scratch(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "playtime-backup-"));
@@ -127,7 +130,7 @@ describe("a backup", { concurrency: 4 }, () => {
     const shell = (line: string, db: TestDatabase) =>
       new Promise<number | null>((resolve) => {
         const env = { PATH: process.env["PATH"], PLAYTIME_SERVER_DATA_DIR: folder, ...environmentOf(db) };
-        const child = spawn("sh", ["-c", line.replaceAll("CLI", "node --import tsx src/cli.ts")], { env });
+        const child = spawn("sh", ["-c", line.replaceAll("CLI", `node ${cliArgs.join(" ")}`)], { env });
         child.on("close", resolve);
       });
     const folder = await scratch(t);
@@ -160,7 +163,7 @@ describe("a backup", { concurrency: 4 }, () => {
   test("that is killed leaves no file of its name", async (t) => {
     const db = await filledDatabase(t, 200_000);
     const folder = await scratch(t);
-    const child = spawn(process.execPath, ["--import", "tsx", "src/cli.ts", "backup", join(folder, "killed.backup")], {
+    const child = spawn(process.execPath, [...cliArgs, "backup", join(folder, "killed.backup")], {
       env: { PATH: process.env["PATH"], ...environmentOf(db) },
     });
     const ended = new Promise((resolve) => child.on("close", (_, signal) => resolve(signal)));
@@ -173,7 +176,7 @@ describe("a backup", { concurrency: 4 }, () => {
   test("that finds no room ends with a word and leaves nothing", async (t) => {
     const db = await filledDatabase(t);
     const folder = await scratch(t);
-    const line = `ulimit -f 8; trap '' XFSZ; exec node --import tsx src/cli.ts backup ${folder}/large.backup`;
+    const line = `ulimit -f 8; trap '' XFSZ; exec node ${cliArgs.join(" ")} backup ${folder}/large.backup`;
     const env = { PATH: process.env["PATH"], ...environmentOf(db) };
     const child = spawn("sh", ["-c", line], { env });
     let err = "";

@@ -7,6 +7,7 @@ import { after, before, beforeEach, describe, type TestContext, test } from "nod
 import { readCsv } from "../../src/players/csv.ts";
 import { cli } from "../support/cli.ts";
 import { createTestDatabase, environmentOf, type TestDatabase } from "../support/database.ts";
+import { nodeArgs } from "../support/program.ts";
 
 /** The cells of a text that comes in pieces of some bytes. */
 async function cellsOf(text: string | Buffer, pieceBytes = 3): Promise<string[][]> {
@@ -123,7 +124,7 @@ describe("the commands", () => {
   test("a reader that has seen enough of an export gets no stack", async (t: TestContext) => {
     await db.sql`insert into playtimes (steam_id, game_id) select 76561198000000000 + n, 0 from generate_series(1, 20000) n`;
     t.after(() => db.sql`truncate playtimes`);
-    const child = spawn("sh", ["-c", "node --import tsx src/cli.ts players export | head -n 1"], {
+    const child = spawn("sh", ["-c", `node ${nodeArgs("src/cli.ts").join(" ")} players export | head -n 1`], {
       env: { PATH: process.env["PATH"], ...environmentOf(db) },
     });
     let text = "";

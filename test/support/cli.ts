@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { PassThrough, Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { runCli } from "../../src/cli/run.ts";
+import { nodeArgs } from "./program.ts";
 
 export type Ran = { code: number | null; out: string; err: string };
 
@@ -31,7 +32,7 @@ const ownConfig = { PLAYTIME_CONFIG: "configs/playtime/config-example.toml" };
 
 /** The same as a process of its own; `args` are split at blanks. `terminal`: with one, made by script(1). */
 export function cliProcess(args: string, { input = "", env, terminal = false }: CliOptions): Promise<Ran> {
-  const command = [process.execPath, "--import", "tsx", "src/cli.ts", ...args.split(" ")];
+  const command = [process.execPath, ...nodeArgs("src/cli.ts"), ...args.split(" ")];
   const [program = "", ...words] = terminal ? ["script", "-qefc", command.join(" "), "/dev/null"] : command;
   const child = spawn(program, words, {
     env: { PATH: process.env["PATH"], ...ownConfig, ...env },

@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { heapFlags } from "./heap-flags.ts";
+import { nodeArgs } from "./program.ts";
 import { noteSaid } from "./said.ts";
 import type { LogLine } from "./service.ts";
 
@@ -25,19 +25,16 @@ export type ServiceProcess = {
 type ProcessOptions = {
   /** Settings as environment variables; where the database is must be among them. */
   env: Record<string, string>;
-  /** How Node runs it; by default from source, as `npm start` does, but in the fault tests compiled. */
+  /** How Node runs it; by default as nodeArgs says, with the heap flags of `npm start`. */
   command?: string[];
   readyMs?: number;
 };
 
-const repository = fileURLToPath(new URL("../..", import.meta.url));
-const program = process.env["TEST_COMPILED"] ? ["dist/main.js"] : ["--import", "tsx", "src/main.ts"];
-const usualCommand = [...heapFlags, ...program];
+const usualCommand = [...heapFlags, ...nodeArgs("src/main.ts")];
 
 /** Starts it and waits until it is ready; throws what it wrote when it ends before. */
 export async function startProcess({ env, command = usualCommand, readyMs = 60_000 }: ProcessOptions) {
   const child = spawn(process.execPath, command, {
-    cwd: repository,
     env: {
       PATH: process.env["PATH"],
       // Whatever an operator has in the usual place must not matter here.

@@ -1,4 +1,13 @@
 import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+
+const isCompiled = import.meta.url.endsWith(".js");
+
+/** What Node is told to run a file of this project, such as src/main.ts: the compiled one where we are compiled too. */
+export function nodeArgs(file: string): string[] {
+  const path = fileURLToPath(new URL(`../../${file}`, import.meta.url));
+  return isCompiled ? [path.replace(/\.ts$/, ".js")] : ["--import", "tsx", path];
+}
 
 export type Ended = { code: number; stdout: string; stderr: string };
 

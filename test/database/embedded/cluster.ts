@@ -141,18 +141,17 @@ export async function nothingRuns(folder: string): Promise<boolean> {
 
 type Fact = { ready?: { socketDir: string; version: string }; stopped?: boolean; problem?: string; message?: string };
 
-/** Another program with an embedded database: test/database/embedded/host.ts, of this repository or of a copy of it. */
+/** Another program with an embedded database: host.ts beside this file, compiled, of this project or of a copy of it. */
 export function host(
   t: TestContext,
   options: { dataDir: string; binDir?: string; settings?: Record<string, string> },
   { repository = fileURLToPath(new URL("../../..", import.meta.url)), env = {} as NodeJS.ProcessEnv } = {},
 ) {
-  const script = join(repository, "test/database/embedded/host.ts");
-  const child = spawn(
-    process.execPath,
-    ["--import", import.meta.resolve("tsx"), script, JSON.stringify({ settings: quick, ...options })],
-    { env: { ...process.env, ...env }, stdio: ["pipe", "pipe", "inherit"] },
-  );
+  const script = join(repository, "test/database/embedded/host.js");
+  const child = spawn(process.execPath, [script, JSON.stringify({ settings: quick, ...options })], {
+    env: { ...process.env, ...env },
+    stdio: ["pipe", "pipe", "inherit"],
+  });
   const ended = once(child, "exit");
   t.after(async () => {
     child.kill("SIGKILL");
@@ -170,14 +169,14 @@ export function host(
   return { child, ended, facts, says, pid: child.pid ?? 0 };
 }
 
-/** A copy of what the database's code needs, with the npm package as npm leaves it when install scripts are off. */
+/** A copy of what the database's code needs, compiled, with the npm package as npm leaves it when install scripts are off. */
 export async function projectCopy(t: TestContext, to?: string): Promise<string> {
   const root = fileURLToPath(new URL("../../..", import.meta.url));
   const copy = to ?? join(await scratch(t), "project");
   await run("mkdir", ["-p", join(copy, "test/database/embedded")]);
-  await run("cp", ["-R", join(root, "src"), copy]);
+  await run("cp", ["-RL", join(root, "src"), copy]);
   await run("cp", [join(root, "package.json"), copy]);
-  await run("cp", [join(root, "test/database/embedded/host.ts"), join(copy, "test/database/embedded")]);
+  await run("cp", [join(root, "test/database/embedded/host.js"), join(copy, "test/database/embedded")]);
   return copy;
 }
 

@@ -203,15 +203,15 @@ describe("the embedded database", { concurrency: 2 }, () => {
 
     test("when there is no Postgres at all", async (t) => {
       const project = await projectCopy(t);
-      const script = join(project, "look.ts");
+      const script = join(project, "look.mjs");
       await writeFile(
         script,
-        `import { findBinaries } from "./src/database/binaries.ts";
+        `import { findBinaries } from "./src/database/embedded/binaries.js";
        const search = { place: { dir: "/nowhere", account: {} }, binDir: "", wanted: undefined, systemDir: "/nowhere" };
        findBinaries(search).catch((error) => console.log(error.name, error.message));`,
       );
       const env = { PATH: "/nowhere" };
-      const { stdout } = await run(process.execPath, ["--import", import.meta.resolve("tsx"), script], { env });
+      const { stdout } = await run(process.execPath, [script], { env });
       assert.match(
         stdout,
         /^DatabaseProblem There is no Postgres to run: install .* \[POSTGRES\] BINARIES, .* DATABASE_URL/,

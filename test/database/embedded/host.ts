@@ -1,4 +1,4 @@
-// A program with an embedded database, for the tests to kill: node --import tsx host.ts <options as JSON>. It says on
+// A program with an embedded database, for the tests to kill: node host.js <options as JSON>. It says on
 // standard output, a JSON object a line, what happens to it, and ends by itself when its standard input ends.
 import { type EmbeddedOptions, startEmbedded } from "../../../src/database/embedded/embedded.ts";
 import { DatabaseProblem } from "../../../src/database/problem.ts";
