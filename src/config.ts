@@ -1,14 +1,24 @@
-import { readFile } from "node:fs/promises";
-import { dirname } from "node:path";
+import { readFile, stat } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
 import { parse as parseToml, TomlError } from "smol-toml";
 import { machineTimeZone, timeZone } from "./calendar.ts";
+import { isOfKubernetes, strayVariables } from "./environment.ts";
 import { errorCode } from "./error-code.ts";
 import { levels } from "./log.ts";
 import { boolean, integer, isObject, Malformed, oneOf, type Parser, text } from "./parse.ts";
 
-type Setting<T> = { parse: Parser<T>; default: T; isSecret?: true };
+type Setting<T> = { parse: Parser<T>; default: T; isSecret?: true; ending?: Ending };
 const setting = <T>(parse: Parser<T>, fallback: T): Setting<T> => ({ parse, default: fallback });
 const secret = <T>(parse: Parser<T>, fallback: T): Setting<T> => ({ parse, default: fallback, isSecret: true });
+
+/** What cannot be meant at the end of a value, and is cut off with a remark. A blank may be the end of a password. */
+type Ending = "blanks" | "line-ends";
+const endings: Record<Ending, RegExp> = {
+  blanks: /[\s\p{Cc}\p{Cf}]+$/u,
+  "line-ends": /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+$/u,
+};
+const name = (fallback: string): Setting<string> => ({ parse: text, default: fallback, ending: "blanks" });
+const passwordSetting = (parse: Parser<string>): Setting<string> => ({ ...secret(parse, ""), ending: "line-ends" });
 
 const port = integer({ min: 0, max: 65_535 });
 const httpUrl: Parser<string> = (value, place) => {
@@ -47,10 +57,10 @@ const passwordOrEmpty: Parser<string> = (value, place) => (value === "" ? value 
 /** Every setting, by section and key as in the file; seconds, hours and counts are whole numbers. */
 export const settings = {
   SERVER: {
-    HOST: setting(text, ""),
+    HOST: name(""),
     PORT: setting(port, 8000),
-    DATA_DIR: setting(text, "data"),
-    PUBLIC_URL: setting(urlOrEmpty, ""),
+    DATA_DIR: name("data"),
+    PUBLIC_URL: { ...setting(urlOrEmpty, ""), ending: "blanks" },
     TRUST_PROXY: setting(boolean, false),
   },
   HMAC: {
@@ -58,14 +68,14 @@ export const settings = {
     TIMESTAMP_DEVIATION: setting(integer({ min: 1, max: 3_600 }), 300),
   },
   POSTGRES: {
-    HOST: setting(text, ""),
+    HOST: name(""),
     PORT: setting(port, 5432),
-    DATABASE_NAME: setting(text, "playtime"),
-    USER: setting(text, "playtime"),
-    PASSWORD: secret(text, ""),
+    DATABASE_NAME: name("playtime"),
+    USER: name("playtime"),
+    PASSWORD: passwordSetting(text),
     SSLMODE: setting(oneOf(["disable", "prefer", "require", "verify-full"]), "disable"),
     WAIT_SECONDS: setting(integer({ min: 0, max: 3_600 }), 60),
-    BINARIES: setting(text, ""),
+    BINARIES: name(""),
   },
   STEAM: {
     KEY: secret(word, ""),
@@ -82,7 +92,7 @@ export const settings = {
   },
   ADMIN: {
     ENABLED: setting(boolean, true),
-    PASSWORD: secret(passwordOrEmpty, ""),
+    PASSWORD: passwordSetting(passwordOrEmpty),
   },
   METRICS: {
     TOKEN: secret(token, ""),
@@ -134,16 +144,14 @@ export async function readConfig({
   const named = file ?? (env["PLAYTIME_CONFIG"] || undefined);
   const toml = await readToml(named ?? defaultFile, named !== undefined);
   const tables = toml ? parseFile(toml) : {};
+  const source: Source = { tables, toml, env, remarks: [] };
   function section<Name extends keyof typeof settings>(name: Name): Values<(typeof settings)[Name]> {
-    const values = Object.entries(settings[name]).map(([key, one]) => [
-      key,
-      readSetting(name, key, one, tables, toml, env),
-    ]);
+    const values = Object.entries(settings[name]).map(([key, one]) => [key, readSetting(source, name, key, one)]);
     return Object.fromEntries(values);
   }
-  const history = section("HISTORY");
 
-  return {
+  const history = section("HISTORY");
+  const values = {
     SERVER: section("SERVER"),
     HMAC: section("HMAC"),
     POSTGRES: section("POSTGRES"),
@@ -154,14 +162,51 @@ export async function readConfig({
     BACKUP: section("BACKUP"),
     LOG: section("LOG"),
     DJANGO: section("DJANGO"),
+  };
+  return {
+    ...values,
     databaseUrl: databaseUrl(env["DATABASE_URL"] ?? ""),
     file: toml?.file,
-    remarks: [...unusedInFile(tables, toml), ...unusedInEnvironment(env), ...unknownTimeZone(history.TIME_ZONE)],
+    remarks: [
+      ...(toml ? [] : await misplacedFiles()),
+      ...source.remarks,
+      ...unusedInFile(tables, toml),
+      ...unusedInEnvironment(env),
+      ...unknownTimeZone(history.TIME_ZONE),
+    ],
   };
 }
 
 type Toml = { file: string; text: string };
 type Tables = Record<string, unknown>;
+type Source = { tables: Tables; toml: Toml | undefined; env: NodeJS.ProcessEnv; remarks: string[] };
+
+/** Where config files are often put by mistake; editors for Windows add `.txt`, and hide it. */
+const wrongPlaces = [
+  "config.toml",
+  "configs/config.toml",
+  "playtime/config.toml",
+  "configs/playtime/config.toml.txt",
+  "configs/playtime/config.txt",
+  "configs/playtime/config.toml.toml",
+  "configs/playtime/config",
+  "configs/playtime/configs.toml",
+  "config.toml.txt",
+];
+
+async function misplacedFiles(): Promise<string[]> {
+  const found = await Promise.all(
+    wrongPlaces.map((file) =>
+      stat(file).then(
+        (one) => one.isFile(),
+        () => false,
+      ),
+    ),
+  );
+  return wrongPlaces
+    .filter((_, index) => found[index])
+    .map((file) => `${resolve(file)} is not read. The config file must be ${resolve(defaultFile)}: move it there.`);
+}
 
 async function readToml(file: string, mustExist: boolean): Promise<Toml | undefined> {
   try {
@@ -188,29 +233,35 @@ function parseFile({ file, text }: Toml): Tables {
   }
 }
 
-function readSetting(
-  section: string,
-  key: string,
-  one: Setting<unknown>,
-  tables: Tables,
-  toml: Toml | undefined,
-  env: NodeJS.ProcessEnv,
-): unknown {
+function readSetting(source: Source, section: string, key: string, one: Setting<unknown>): unknown {
+  const { tables, toml, env } = source;
   const variable = `PLAYTIME_${section}_${key}`;
   const fromEnv = env[variable];
   // Compose files pass variables that nobody set as empty ones.
-  if (fromEnv) return checked(one, fromEnv, variable, () => `the environment variable ${variable}`);
+  if (fromEnv && !isOfKubernetes(variable, fromEnv)) return checked(source, one, fromEnv, variable, nameOf(variable));
   const table = tables[section];
   const isInFile = isObject(table) && Object.hasOwn(table, key);
-  const value = isInFile ? checked(one, table[key], key, () => place(toml, section, key)) : one.default;
+  const value = isInFile ? checked(source, one, table[key], key, () => place(toml, section, key)) : one.default;
   // Containers bring along what the file leaves empty: the environment, as else, would beat the file.
   const standIn = `PLAYTIME_DEFAULT_${section}_${key}`;
   const supplied = env[standIn];
   if (value !== "" || !supplied) return value;
-  return checked(one, supplied, standIn, () => `the environment variable ${standIn}`);
+  return checked(source, one, supplied, standIn, nameOf(standIn));
 }
 
-function checked(one: Setting<unknown>, value: unknown, name: string, where: () => string): unknown {
+const nameOf = (variable: string) => () => `the environment variable ${variable}`;
+
+function checked(
+  { remarks }: Source,
+  one: Setting<unknown>,
+  given: unknown,
+  name: string,
+  where: () => string,
+): unknown {
+  const value = one.ending && typeof given === "string" ? given.replace(endings[one.ending], "") : given;
+  if (value !== given) remarks.push(`${where()}: the value ended with a blank or a line end, which was cut off.`);
+  else if (one.ending && typeof given === "string" && /\s$/u.test(given))
+    remarks.push(`${where()}: the value ends with a blank. If it is not meant, remove it.`);
   try {
     return one.parse(value, name);
   } catch (error) {
@@ -253,12 +304,13 @@ function unusedInFile(tables: Tables, toml: Toml | undefined): string[] {
 }
 
 function unusedInEnvironment(env: NodeJS.ProcessEnv): string[] {
-  const known = Object.entries(settings).flatMap(([section, keys]) =>
-    Object.keys(keys).flatMap((key) => [`PLAYTIME_${section}_${key}`, `PLAYTIME_DEFAULT_${section}_${key}`]),
-  );
-  return Object.keys(env)
-    .filter((name) => name.startsWith("PLAYTIME_") && name !== "PLAYTIME_CONFIG" && !known.includes(name))
-    .map((name) => `The environment variable ${name} is no setting of ours and does nothing.`);
+  const sections = Object.entries(settings).map(([section, keys]) => [
+    section,
+    [...Object.keys(keys), ...(ignoredKeys[section] ?? [])],
+  ]);
+  const { problem, remarks } = strayVariables(env, Object.fromEntries(sections), ignoredSections);
+  if (problem !== undefined) throw new ConfigProblem(problem);
+  return remarks;
 }
 
 function unknownTimeZone(given: string): string[] {

@@ -3,6 +3,7 @@ import { parseArgs } from "node:util";
 import { type Config, ConfigProblem, defaultFile, readConfig } from "./config.ts";
 import { DatabaseProblem } from "./database/problem.ts";
 import { errorCode } from "./error-code.ts";
+import { isUnsafePort } from "./http/unsafe-ports.ts";
 import { createLog, type Log } from "./log.ts";
 import { program } from "./program.ts";
 import { type Service, startService } from "./service.ts";
@@ -105,6 +106,7 @@ function announce({ port, database }: Service, config: Config, log: Log): void {
       `\nPlaytime-Service ${version}\n${lines.map(([name, words]) => `  ${name.padEnd(10)} ${words}\n`).join("")}\n`,
     );
   }
+  if (isUnsafePort(port)) log.warn(refusedPort(port));
   for (const warning of warnings(config)) log.warn(warning);
   for (const remark of config.remarks) log.info(remark);
 }
@@ -124,6 +126,9 @@ function warnings({ HMAC, STEAM }: Config): string[] {
   ].filter((warning) => warning !== "");
 }
 
+const refusedPort = (port: number) =>
+  `Browsers and many programs refuse to connect to port ${port}: set another [SERVER] PORT, such as 8000.`;
+
 function giveUp(words: string): never {
   process.stderr.write(`${words}\n`);
   process.exit(1);
@@ -139,6 +144,8 @@ function wordsOf(error: unknown): string {
     return `${error.message}. Ports below 1024 need rights that this user lacks: set another [SERVER] PORT.`;
   if (code === "EADDRNOTAVAIL")
     return `${error.message}. This machine does not have this address: correct [SERVER] HOST.`;
+  if (code === "ENOTFOUND" || code === "EAI_AGAIN")
+    return `${error.message}. No address is known for this name: set [SERVER] HOST to an address of this machine, or leave it empty for all.`;
   return error.stack ?? error.message;
 }
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -218,10 +218,96 @@ test("without a time zone it is the machine's, and UTC with a remark where that 
   assert.deepEqual((await read('[HISTORY]\nTIME_ZONE = "UTC"')).remarks, []);
 });
 
-test("a variable that looks like ours but is none is mentioned", async () => {
-  assert.deepEqual((await read("", { PLAYTIME_STEAM_KYE: "x", OTHER: "y" })).remarks, [
-    "The environment variable PLAYTIME_STEAM_KYE is no setting of ours and does nothing.",
+test("a wrong key of a section stops the start in the environment too, and names the nearest", async () => {
+  assert.match(
+    await problem("", { PLAYTIME_STEAM_KYE: "x" }),
+    /^the environment variable PLAYTIME_STEAM_KYE: there is no such setting; did you mean PLAYTIME_STEAM_KEY\? Expected one of PLAYTIME_STEAM_KEY, /,
+  );
+  assert.match(await problem("", { PLAYTIME_SERVER_PROT: "80" }), /did you mean PLAYTIME_SERVER_PORT\?/);
+  assert.match(
+    await problem("", { PLAYTIME_DEFAULT_POSTGRES_HOTS: "db" }),
+    /PLAYTIME_DEFAULT_POSTGRES_HOTS: there is no such setting; did you mean PLAYTIME_DEFAULT_POSTGRES_HOST\?/,
+  );
+});
+
+test("any other variable that begins like ours is one warning, which names the nearest setting", async () => {
+  assert.deepEqual((await read("", { PLAYTIME_STAEM_KEY: "x", OTHER: "y" })).remarks, [
+    "The environment variable PLAYTIME_STAEM_KEY is not a setting and does nothing. The nearest one is PLAYTIME_STEAM_KEY.",
   ]);
+  assert.deepEqual(
+    (await read("", { PLAYTIME_DJANGO_SECRET_KEY: "x", PLAYTIME_POSTGRES_CONN_MAX_AGE: "60" })).remarks,
+    ["The environment variable PLAYTIME_DJANGO_SECRET_KEY belonged to the Django service and does nothing here."],
+  );
+});
+
+test("variables of compose and those that Kubernetes makes for a service of our name are left alone", async () => {
+  const config = await read("", {
+    PLAYTIME_IMAGE: "registry/playtime:1",
+    PLAYTIME_SERVICE_HOST: "10.0.0.1",
+    PLAYTIME_SERVICE_PORT_HTTP: "8000",
+    PLAYTIME_PORT: "tcp://10.0.0.1:8000",
+    PLAYTIME_PORT_8000_TCP_ADDR: "10.0.0.1",
+    PLAYTIME_SERVER_SERVICE_HOST: "10.0.0.1",
+    PLAYTIME_SERVER_SERVICE_PORT: "8000",
+    PLAYTIME_SERVER_PORT: "tcp://10.0.0.1:8000",
+    PLAYTIME_SERVER_PORT_8000_TCP: "tcp://10.0.0.1:8000",
+    PLAYTIME_SERVER_PORT_8000_TCP_PROTO: "tcp",
+    PLAYTIME_POSTGRES_PORT: "tcp://10.0.0.2:5432",
+  });
+  assert.deepEqual(config.remarks, []);
+  assert.deepEqual([config.SERVER.PORT, config.POSTGRES.PORT], [8000, 5432]);
+});
+
+test("an invisible end of a value that cannot be meant is cut off, with a remark that does not show the value", async () => {
+  const cut = (name: string) =>
+    `the environment variable ${name}: the value ended with a blank or a line end, which was cut off.`;
+  for (const ending of ["\n", "\r\n", "\r", "\u2028", "\u200b", "\ufeff"]) {
+    const config = await read("", {
+      PLAYTIME_ADMIN_PASSWORD: `long enough${ending}`,
+      PLAYTIME_POSTGRES_PASSWORD: `x${ending}`,
+      PLAYTIME_POSTGRES_HOST: `db ${ending}`,
+    });
+    assert.deepEqual(
+      [config.ADMIN.PASSWORD, config.POSTGRES.PASSWORD, config.POSTGRES.HOST],
+      ["long enough", "x", "db"],
+      JSON.stringify(ending),
+    );
+    assert.deepEqual(
+      [...config.remarks].sort(),
+      ["PLAYTIME_ADMIN_PASSWORD", "PLAYTIME_POSTGRES_HOST", "PLAYTIME_POSTGRES_PASSWORD"].map(cut),
+    );
+  }
+  const inFile = await read('[POSTGRES]\nPASSWORD = """x\n"""\nHOST = "db "');
+  assert.deepEqual([inFile.POSTGRES.PASSWORD, inFile.POSTGRES.HOST, inFile.remarks.length], ["x", "db", 2]);
+});
+
+test("a blank at the end of a password may be meant: it stays, and is mentioned", async () => {
+  const config = await read("", { PLAYTIME_POSTGRES_PASSWORD: "open sesame " });
+  assert.equal(config.POSTGRES.PASSWORD, "open sesame ");
+  assert.match(config.remarks.join(), /PLAYTIME_POSTGRES_PASSWORD: the value ends with a blank\. If it is not meant/);
+});
+
+test("a config file in the wrong place is noticed, with the path that is read", async (t) => {
+  const elsewhere = await mkdtemp(join(tmpdir(), "playtime-misplaced-"));
+  const before = process.cwd();
+  t.after(async () => {
+    process.chdir(before);
+    await rm(elsewhere, { recursive: true });
+  });
+  process.chdir(elsewhere);
+  assert.deepEqual((await readConfig({ env: {} })).remarks, []);
+  await mkdir("configs/playtime", { recursive: true });
+  await writeFile("config.toml", "");
+  await writeFile("configs/playtime/config.toml.txt", "");
+  const wanted = join(process.cwd(), "configs/playtime/config.toml");
+  assert.deepEqual(
+    (await readConfig({ env: {} })).remarks,
+    ["config.toml", "configs/playtime/config.toml.txt"].map(
+      (file) => `${join(process.cwd(), file)} is not read. The config file must be ${wanted}: move it there.`,
+    ),
+  );
+  await writeFile(wanted, "");
+  assert.deepEqual((await readConfig({ env: {} })).remarks, []);
 });
 
 test("the original service's file works unchanged", async () => {

@@ -76,7 +76,7 @@ test("the start says where it listens, which database it uses, whether Steam is 
     PLAYTIME_STEAM_KEY: "PLANTED-KEY",
     PLAYTIME_HMAC_ENABLE: "false",
     PLAYTIME_HMAC_TIMESTAMP_DEVIATION: "10",
-    PLAYTIME_STEAM_KYE: "x",
+    PLAYTIME_STAEM_KEY: "x",
   });
   const ready = service.lines().find(({ message }) => message === "ready");
   assert.equal(ready?.["version"], version);
@@ -84,10 +84,10 @@ test("the start says where it listens, which database it uses, whether Steam is 
   assert.match(String(ready?.["database"]), /^PostgreSQL at /);
   assert.equal(ready?.["steam"], "asked at api.steampowered.com");
   assert.match(String(ready?.["next"]), /npm run cli -- connections add/);
-  while (!service.text().includes("KYE")) await new Promise((resolve) => setTimeout(resolve, 10));
+  while (!service.text().includes("STAEM")) await new Promise((resolve) => setTimeout(resolve, 10));
   assert.match(service.text(), /SIGNATURES ARE NOT CHECKED/);
   assert.match(service.text(), /TIMESTAMP_DEVIATION = 10 refuses repeated deliveries/);
-  assert.match(service.text(), /PLAYTIME_STEAM_KYE is no setting of ours/);
+  assert.match(service.text(), /PLAYTIME_STAEM_KEY is not a setting/);
   assert.ok(!service.text().includes("PLANTED-KEY"));
   assert.equal(await service.end("SIGINT"), 0);
 });
@@ -176,6 +176,10 @@ test("what cannot start says why in a sentence, never with the password, and exi
       /PostgreSQL at no-such-host\.invalid\/x: this name/,
     ],
     [{ ...environmentOf(db), PLAYTIME_SERVER_HOST: "192.0.2.1" }, /EADDRNOTAVAIL.*correct \[SERVER\] HOST/],
+    [
+      { ...environmentOf(db), PLAYTIME_SERVER_HOST: "my-server.invalid" },
+      /my-server\.invalid.*set \[SERVER\] HOST to an address of this machine/,
+    ],
   ];
   const ended = await Promise.all(cases.map(([env]) => failing(env)));
   taken.close();

@@ -30,7 +30,7 @@ async function send(connection: Connection, { config, open }: Context): Promise<
     return await trySample(connection, url, database);
   } catch (error) {
     if (error instanceof Refusal) throw error;
-    const code = error instanceof Error ? errorCode(error.cause) : "";
+    const code = errorCode(error);
     throw new CommandProblem(
       `No answer from ${url}${code && ` (${code})`}. Does the service run, and with the same [SERVER] PORT?`,
     );

@@ -1,5 +1,6 @@
 import type { Config } from "../config.ts";
 import type { Database } from "../database/connect.ts";
+import { post } from "../http/post.ts";
 import { playtimesIn } from "../players/playtimes.ts";
 import { sign } from "../signature.ts";
 import { addressOf, type Connection } from "./connections.ts";
@@ -15,16 +16,12 @@ export function ownUrl({ HOST }: Pick<Config["SERVER"], "HOST">, port: number): 
   return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
-/** Sends the service what this connection could send, signed; it stores nothing. Throws what fetch throws. */
+/** Sends the service what this connection could send, signed; it stores nothing. Throws what `post` throws. */
 export async function trySample(connection: Connection, url: string, database: Pick<Database, "run">): Promise<Tried> {
   const body = connection.kind === "battlemetrics" ? emptyDelivery : await storedQuery(connection, database);
-  const response = await fetch(`${url}${addressOf(connection)}`, {
-    method: "POST",
-    headers: connection.secret === null ? {} : { "x-signature": signatureOf(connection.kind, connection.secret, body) },
-    body,
-    signal: AbortSignal.timeout(answerMs),
-  });
-  return { body, status: response.status, text: await response.text() };
+  const { kind, secret } = connection;
+  const headers: Record<string, string> = secret === null ? {} : { "x-signature": signatureOf(kind, secret, body) };
+  return { body, ...(await post(`${url}${addressOf(connection)}`, body, headers, answerMs)) };
 }
 
 /** Without a Steam ID, so that nothing is stored. */
