@@ -1,3 +1,5 @@
+import { visibleLines } from "./visible.ts";
+
 class Markup {
   readonly #text: string;
   constructor(text: string) {
@@ -15,8 +17,9 @@ export type Html = Markup;
 export type Value = string | number | Html | readonly Value[] | undefined | null | false;
 
 /**
- * html`<p title="${text}">${text}</p>`: every value is escaped, for text and for attributes in double quotes. Never put
- * one into a script, a style or an on… attribute: this does not protect there.
+ * html`<p title="${text}">${text}</p>`: every value is escaped, for text and for attributes in double quotes, and nothing in
+ * it can hide or turn round what stands beside it. Never put one into a script, a style or an on… attribute: this does not
+ * protect there.
  */
 export function html(parts: TemplateStringsArray, ...values: readonly Value[]): Html {
   let text = parts[0] ?? "";
@@ -26,7 +29,8 @@ export function html(parts: TemplateStringsArray, ...values: readonly Value[]): 
 
 function escaped(value: Value): string {
   if (value instanceof Markup) return value.toString();
-  if (typeof value === "string") return value.replace(/[&<>"']/g, (character) => entities[character] ?? "");
+  if (typeof value === "string")
+    return visibleLines(value).replace(/[&<>"']/g, (character) => entities[character] ?? "");
   if (typeof value === "number") return String(value);
   return Array.isArray(value) ? value.map(escaped).join("") : "";
 }

@@ -2,6 +2,7 @@ import type { Readable, Writable } from "node:stream";
 import type { ParseArgsConfig } from "node:util";
 import type { Config } from "../config.ts";
 import type { Opened } from "../database/open.ts";
+import { visible } from "../visible.ts";
 
 /** One command of the operator. */
 export type Command = {
@@ -58,8 +59,9 @@ export async function confirm({ options, ask }: Context, question: string, words
 
 /** Columns as wide as their widest cell. */
 export function table(head: string[], rows: string[][]): string {
-  const widths = head.map((name, column) => Math.max(name.length, ...rows.map((row) => (row[column] ?? "").length)));
-  return [head, ...rows]
+  const cells = rows.map((row) => row.map(visible));
+  const widths = head.map((name, column) => Math.max(name.length, ...cells.map((row) => (row[column] ?? "").length)));
+  return [head, ...cells]
     .map((row) =>
       row
         .map((cell, column) => cell.padEnd(widths[column] ?? 0))

@@ -8,6 +8,7 @@ import { createLog } from "../log.ts";
 import { Malformed } from "../parse.ts";
 import { program } from "../program.ts";
 import { version } from "../version.ts";
+import { visibleLines } from "../visible.ts";
 import { adminCommands } from "./admin.ts";
 import { backupCommands } from "./backup.ts";
 import { type Command, CommandProblem, type Context, stringOption, UsageProblem } from "./command.ts";
@@ -35,7 +36,8 @@ export type Io = Pick<Context, "print" | "warn" | "draw" | "ask" | "readInput" |
 };
 
 /** One of the operator's commands. Returns the exit code: 0 done, 1 not possible, 2 a wrong call. */
-export async function runCli(args: string[], io: Io): Promise<number> {
+export async function runCli(args: string[], given: Io): Promise<number> {
+  const io = plainly(given);
   const [name, rest] = commandIn(args);
   const command = commands[name];
   if (!command) return withoutCommand(args, io);
@@ -68,6 +70,17 @@ export async function runCli(args: string[], io: Io): Promise<number> {
   } finally {
     await (await opened?.catch(() => undefined))?.close();
   }
+}
+
+/** What is shown may hold a stranger's text: nothing in it can play tricks on a terminal. */
+function plainly(io: Io): Io {
+  const { ask } = io;
+  return {
+    ...io,
+    print: (line) => io.print(visibleLines(line)),
+    warn: (line) => io.warn(visibleLines(line)),
+    ask: ask && ((question) => ask(visibleLines(question))),
+  };
 }
 
 /** The longest command that the words begin with, and the words behind it. */
