@@ -4,7 +4,8 @@ import { type Config, ConfigProblem, defaultFile, readConfig } from "./config.ts
 import { DatabaseProblem } from "./database/problem.ts";
 import { errorCode } from "./error-code.ts";
 import { isUnsafePort } from "./http/unsafe-ports.ts";
-import { createLog, type Log } from "./log.ts";
+import { lineWriter } from "./lines.ts";
+import { createLog, type Log, logLine } from "./log.ts";
 import { program } from "./program.ts";
 import { type Service, startService } from "./service.ts";
 import { version } from "./version.ts";
@@ -17,11 +18,13 @@ async function main(): Promise<void> {
   const options = readArguments();
   const read = () => readConfig({ file: options.config, env: process.env });
   const config = await read();
-  const log = createLog({
-    level: config.LOG.LEVEL,
-    readable: process.stdout.isTTY,
-    write: (line) => process.stdout.write(line),
-  });
+  const readable = process.stdout.isTTY;
+  const say = lineWriter(process.stdout, (lines) =>
+    logLine({ readable }, "warn", "lines of the log could not be written and are missing", { lines }),
+  );
+  const log = createLog({ level: config.LOG.LEVEL, readable, write: say });
+  // Words on a stream that nobody can write to are lost; the exit code still tells.
+  process.stderr.on("error", () => {});
   // A bug whose end nobody waited for: stopping would hurt everybody else.
   process.on("unhandledRejection", (error) =>
     log.error("a bug: an error that nobody handled", { error, withStack: true }),
@@ -33,7 +36,7 @@ async function main(): Promise<void> {
     onGone: () => giveUp("The embedded database stopped again and again; the log says why."),
   });
   stopOnSignal(starting, log);
-  announce(await starting, config, log);
+  announce(await starting, config, log, say);
   followFile(config.file ?? defaultFile, read, log);
 }
 
@@ -86,7 +89,7 @@ function followFile(file: string, read: () => Promise<Config>, log: Log): void {
 }
 
 /** What an operator wants to know first: lines for a person, one event for a log. */
-function announce({ port, database }: Service, config: Config, log: Log): void {
+function announce({ port, database }: Service, config: Config, log: Log, say: (text: string) => void): void {
   const { SERVER, STEAM } = config;
   const isOpen = ["", "0.0.0.0", "::"].includes(SERVER.HOST);
   const host = isOpen ? "localhost" : SERVER.HOST.includes(":") ? `[${SERVER.HOST}]` : SERVER.HOST;
@@ -102,9 +105,7 @@ function announce({ port, database }: Service, config: Config, log: Log): void {
   if (!process.stdout.isTTY) log.info("ready", { version, ...facts, next });
   else {
     const lines = Object.entries({ ...facts, next: `let someone in: ${next}` });
-    process.stdout.write(
-      `\nPlaytime-Service ${version}\n${lines.map(([name, words]) => `  ${name.padEnd(10)} ${words}\n`).join("")}\n`,
-    );
+    say(`\nPlaytime-Service ${version}\n${lines.map(([name, words]) => `  ${name.padEnd(10)} ${words}\n`).join("")}\n`);
   }
   if (isUnsafePort(port)) log.warn(refusedPort(port));
   for (const warning of warnings(config)) log.warn(warning);
