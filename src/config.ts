@@ -27,7 +27,18 @@ const httpUrl: Parser<string> = (value, place) => {
     throw new Malformed(place, "an address beginning with https:// or http://");
   return url;
 };
-const urlOrEmpty: Parser<string> = (value, place) => (value === "" ? value : httpUrl(value, place));
+/** The panel's own links begin at the root of a host. */
+const publicUrlOrEmpty: Parser<string> = (value, place) => {
+  if (value === "") return value;
+  const url = httpUrl(value, place);
+  const { pathname, search, hash } = new URL(url);
+  if (!/^\/+$/.test(pathname) || search !== "" || hash !== "")
+    throw new Malformed(
+      place,
+      "an address without a path, such as https://playtime.example.com: the service cannot live below a path, so give it a host name or a port of its own",
+    );
+  return url;
+};
 /** Keys are pasted, sometimes with a blank or a line's end. */
 const word: Parser<string> = (value, place) => {
   const trimmed = text(value, place).trim();
@@ -60,7 +71,7 @@ export const settings = {
     HOST: name(""),
     PORT: setting(port, 8000),
     DATA_DIR: name("data"),
-    PUBLIC_URL: { ...setting(urlOrEmpty, ""), ending: "blanks" },
+    PUBLIC_URL: { ...setting(publicUrlOrEmpty, ""), ending: "blanks" },
     TRUST_PROXY: setting(boolean, false),
   },
   HMAC: {

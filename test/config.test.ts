@@ -86,6 +86,16 @@ test("a container's PLAYTIME_DEFAULT_… stands in for what the file leaves empt
   );
 });
 
+test("a public address with a path is refused in a sentence, since the panel cannot live below one", async () => {
+  for (const url of ["https://example.com/playtime/", "https://example.com/?x", "https://example.com/#x"])
+    assert.match(
+      await problem(`[SERVER]\nPUBLIC_URL = "${url}"`, {}),
+      /line 2, \[SERVER\] PUBLIC_URL: expected an address without a path, .*cannot live below a path/,
+    );
+  for (const url of ["", "https://example.com", "http://example.com:8080/"])
+    assert.equal((await read(`[SERVER]\nPUBLIC_URL = "${url}"`)).SERVER.PUBLIC_URL, url);
+});
+
 test("DATABASE_URL is taken as it is, and must be a Postgres address", async () => {
   assert.equal((await read("", { DATABASE_URL: "postgres://a,b/c" })).databaseUrl, "postgres://a,b/c");
   const words = await problem("", { DATABASE_URL: "mysql://user:hunter2@host" });

@@ -159,7 +159,7 @@ for (const [address, expected] of Object.entries(panelAddresses))
         return answer;
       };
       if (expected === "only signed in")
-        for (const cookie of ["", `session=${"x".repeat(43)}`, `session=${await staleSession()}`])
+        for (const cookie of ["", await unknownSession(), await staleSession()])
           assert.match((await send(cookie ? { cookie } : {})).location ?? "", /^\/admin\/sign-in\/\?next=/);
       else assert.ok([200, 303, 403, 404].includes((await send()).status));
       if (method === "GET") return;
@@ -179,12 +179,19 @@ test("who is signed in gets the pages", async () => {
   }
 });
 
-/** The token of a session whose time is over. */
+/** A cookie that nobody was given. */
+async function unknownSession(): Promise<string> {
+  const browser = createBrowser(service);
+  await browser.signIn(panelPassword);
+  return browser.sessionCookie().replace(/=.*/, `=${"x".repeat(43)}`);
+}
+
+/** The cookie of a session whose time is over. */
 async function staleSession(): Promise<string> {
   const browser = createBrowser(service);
   await browser.signIn(panelPassword);
   await db.sql`update sessions set used_at = now() - interval '13 hours'`;
-  return browser.cookies.get("session") ?? "";
+  return browser.sessionCookie();
 }
 
 for (const [address, expected] of Object.entries(addresses))

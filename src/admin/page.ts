@@ -42,7 +42,7 @@ const headers = {
   "cross-origin-opener-policy": "same-origin",
   "cross-origin-resource-policy": "same-origin",
   "permissions-policy": "camera=(), geolocation=(), microphone=()",
-  // Without a referrer browsers send `Origin: null`, and every form would be refused.
+  // Without a referrer browsers send `Origin: null`. The page says the same in a meta tag, which beats what a proxy adds here.
   "referrer-policy": "same-origin",
   "x-content-type-options": "nosniff",
   "x-frame-options": "DENY",
@@ -70,6 +70,7 @@ export function page(reader: Reader, { title, part, notice, body, status = 200 }
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta name="robots" content="noindex">
+<meta name="referrer" content="same-origin">
 <title>${title} · Playtime-Service</title>
 <link rel="icon" href="${assets.icon.path}">
 <link rel="stylesheet" href="${assets.style.path}">

@@ -1,17 +1,20 @@
 import { gzipSync } from "node:zlib";
 import type { Answer, Call, Handler } from "../http/call.ts";
 import { refusalOf } from "../http/refusal.ts";
+import { refusalLog } from "../http/refusal-log.ts";
 import { router } from "../http/router.ts";
 import { assetAt } from "./assets.ts";
 import { type ConnectionsDeps, connectionRoutes } from "./connections.ts";
+import { cookie, cookieIn } from "./cookies.ts";
 import { type OverviewDeps, overviewRoutes } from "./overview.ts";
 import { formOf, type PageHandler, type Request, seeOther } from "./page.ts";
 import { type PlayersDeps, playerRoutes } from "./players.ts";
 import { problemPage } from "./problem-page.ts";
 import { languageOf, type Reader, readerOf } from "./reader.ts";
 import { signInsIn } from "./sessions.ts";
-import { cookieIn, languageCookie, sessionCookie, signInRoutes } from "./sign-in.ts";
+import { signInRoutes } from "./sign-in.ts";
 import { languages } from "./texts/texts.ts";
+import { visitors } from "./visitor.ts";
 
 /** What the panel shows and changes. */
 export type PanelDeps = ConnectionsDeps & OverviewDeps & PlayersDeps;
@@ -20,6 +23,8 @@ export type PanelDeps = ConnectionsDeps & OverviewDeps & PlayersDeps;
 export function createPanel(deps: PanelDeps): Handler {
   const { config, now, log } = deps;
   const signIns = signInsIn(deps.database);
+  const visitor = visitors(config.SERVER);
+  const say = refusalLog(log);
   const open = signInRoutes({ signIns, now, log });
   const closed = { ...overviewRoutes(deps), ...connectionRoutes(deps), ...playerRoutes(deps) };
   const route = router({
@@ -27,10 +32,8 @@ export function createPanel(deps: PanelDeps): Handler {
     "POST /admin/language/": asPage(async (request) => {
       const chosen = (await formOf(request)).get("language");
       const language = languages.find((one) => one === chosen);
-      return seeOther(
-        backTo(request),
-        language ? { "set-cookie": languageCookie(language, isHttps(request.call)) } : {},
-      );
+      const kept = { isHttps: visitor.isHttps(request.call), seconds: languageSeconds };
+      return seeOther(backTo(request), language ? { "set-cookie": cookie("language", language, kept) } : {});
     }),
     ...mapped(open, asPage),
     ...mapped(closed, (handler) => asPage(signedIn(handler))),
@@ -41,7 +44,7 @@ export function createPanel(deps: PanelDeps): Handler {
   return async (call) => {
     try {
       const handler = route(call);
-      if (call.method === "POST" && !isOwnForm(call)) return problemPage(readerFor(call), 403, "cross-site");
+      if (call.method === "POST" && !visitor.isOwnForm(call)) return crossSite(call);
       followed ??= signIns.followConfig(config.ADMIN.PASSWORD);
       await followed.catch((error) => {
         followed = undefined;
@@ -61,16 +64,15 @@ export function createPanel(deps: PanelDeps): Handler {
         call,
         reader: readerFor(call),
         query: new URLSearchParams(call.search()),
-        origin: `${isHttps(call) ? "https" : "http"}://${hostOf(call)}`,
-        // The last that is named is the one that our own proxy saw; what stands before came from strangers.
-        address: forwarded(call, "x-forwarded-for") || call.remoteAddress(),
+        origin: visitor.originOf(call),
+        address: visitor.addressOf(call),
       });
   }
 
   function signedIn(handler: PageHandler): PageHandler {
     return async (request) => {
       const { call } = request;
-      const token = cookieIn(call, sessionCookie);
+      const token = cookieIn(call, await signIns.cookieName());
       // A page that loads itself anew, day and night, is nobody's presence.
       const isUse = call.headers["x-refresh"] === undefined;
       if (token !== undefined && (await signIns.isSignedIn({ token, isUse }))) return handler(request);
@@ -84,30 +86,27 @@ export function createPanel(deps: PanelDeps): Handler {
     return readerOf(languageOf(chosen, call.headers["accept-language"], config.DJANGO.LANGUAGE_CODE), now());
   }
 
-  /** What a proxy says is believed only when the config says so. */
-  function forwarded(call: Call, name: string): string | undefined {
-    const value = config.SERVER.TRUST_PROXY ? call.headers[name] : undefined;
-    return typeof value === "string" ? value.split(",").at(-1)?.trim() : undefined;
+  /** The log has both values, since a proxy that hides our address looks like another site. */
+  function crossSite(call: Call): Answer {
+    const { origin, "sec-fetch-site": site } = call.headers;
+    say("warn", "a form was refused: by its origin it came from another site", {
+      code: "cross-site",
+      origin: origin?.slice(0, 200),
+      host: visitor.hostOf(call).slice(0, 200),
+      publicUrl: config.SERVER.PUBLIC_URL || "not set",
+      ...(site === undefined ? {} : { secFetchSite: String(site).slice(0, 20) }),
+    });
+    return problemPage(readerFor(call), 403, "cross-site");
   }
+}
 
-  function isHttps(call: Call): boolean {
-    return forwarded(call, "x-forwarded-proto") === "https";
-  }
+const languageSeconds = 365 * 86_400;
 
-  function hostOf(call: Call): string {
-    return forwarded(call, "x-forwarded-host") ?? call.headers.host ?? "";
-  }
-
-  /** Browsers say with every form from where it comes. */
-  function isOwnForm(call: Call): boolean {
-    const { origin } = call.headers;
-    return origin !== undefined && URL.canParse(origin) && new URL(origin).host === hostOf(call).toLowerCase();
-  }
-
-  function backTo({ call, origin }: Request): string {
-    const referrer = call.headers.referer ?? "";
-    return referrer.startsWith(`${origin}/admin/`) ? referrer.slice(origin.length) : "/admin/";
-  }
+/** Only the path counts, so that it can lead to nobody else. */
+function backTo({ call }: Request): string {
+  const referrer = call.headers.referer ?? "";
+  const { pathname, search } = URL.canParse(referrer) ? new URL(referrer) : { pathname: "", search: "" };
+  return pathname.startsWith("/admin/") ? pathname + search : "/admin/";
 }
 
 /** A list of players is 50 KB of much the same. */

@@ -26,6 +26,19 @@ export function signInsIn(database: Pick<Database, "run">) {
     },
   });
 
+  let cookieName: Promise<string> | undefined;
+
+  async function readCookieName(): Promise<string> {
+    const [made] = await database.run(
+      (sql) => sql<{ text: string }[]>`
+        select pg_database.oid || ' ' || min(applied_at) as text from pg_database, schema_files
+        where datname = current_database() group by pg_database.oid`,
+    );
+    return `session-${sha256(made?.text ?? "")
+      .toString("hex")
+      .slice(0, 8)}`;
+  }
+
   async function lookUp(items: SignedIn[]): Promise<(index: number) => boolean> {
     const hashes = items.map(({ token }) => sha256(token).toString("hex"));
     const used = new Set(hashes.filter((_, index) => items[index]?.isUse));
@@ -45,6 +58,17 @@ export function signInsIn(database: Pick<Database, "run">) {
   }
 
   return {
+    /**
+     * Of the cookie that holds the token. Browsers keep one jar for all ports of a host: two services there must not take each
+     * other's place, while replicas on one database share who is signed in. So it is made from when and where the database was.
+     */
+    cookieName: (): Promise<string> => {
+      cookieName ??= readCookieName().catch((error) => {
+        cookieName = undefined;
+        throw error;
+      });
+      return cookieName;
+    },
     /** Of the password in force; undefined: none was set, and nobody gets in. */
     passwordHash: (): Promise<string | undefined> => readHash(undefined),
     /** Signs everybody out. A password in the config goes on beating it. */

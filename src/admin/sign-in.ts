@@ -1,12 +1,10 @@
-import type { Call } from "../http/call.ts";
 import type { Log } from "../log.ts";
+import { cookie, cookieIn } from "./cookies.ts";
 import { createGuesses } from "./guesses.ts";
 import { formOf, type PageHandler, page, type Request, seeOther } from "./page.ts";
 import { isPassword } from "./password.ts";
 import { mostDays, type signInsIn } from "./sessions.ts";
 import { noPasswordPage, signInPage } from "./sign-in-page.ts";
-
-export const sessionCookie = "session";
 
 export type SignInDeps = {
   signIns: ReturnType<typeof signInsIn>;
@@ -57,13 +55,17 @@ export function signInRoutes({ signIns, now, log }: SignInDeps): Record<string, 
       if (token === undefined) return form(request, { text: words.changed, status: 403 });
       log.info("somebody signed in to the panel", { address });
       return seeOther(nextOf(query), {
-        "set-cookie": cookie(sessionCookie, token, origin.startsWith("https:"), `; Max-Age=${mostDays * 86_400}`),
+        "set-cookie": cookie(await signIns.cookieName(), token, {
+          isHttps: origin.startsWith("https:"),
+          seconds: mostDays * 86_400,
+        }),
       });
     },
     "POST /admin/sign-out/": async ({ call, origin }) => {
-      const token = cookieIn(call, sessionCookie);
+      const name = await signIns.cookieName();
+      const token = cookieIn(call, name);
       if (token !== undefined) await signIns.end(token);
-      const gone = cookie(sessionCookie, "", origin.startsWith("https:"), "; Max-Age=0");
+      const gone = cookie(name, "", { isHttps: origin.startsWith("https:"), seconds: 0 });
       return seeOther("/admin/sign-in/", { "set-cookie": gone });
     },
   };
@@ -78,17 +80,4 @@ function isLoopback(origin: string): boolean {
 function nextOf(query: URLSearchParams): string {
   const next = query.get("next") ?? "";
   return /^\/admin\/[\x21-\x7e]*$/.test(next) ? next : "/admin/";
-}
-
-export function cookieIn(call: Call, name: string): string | undefined {
-  const parts = (call.headers.cookie ?? "").split(";").map((part) => part.trim());
-  return parts.find((part) => part.startsWith(`${name}=`))?.slice(name.length + 1);
-}
-
-function cookie(name: string, value: string, isHttps: boolean, more = ""): string {
-  return `${name}=${value}; Path=/admin/; HttpOnly; SameSite=Strict${isHttps ? "; Secure" : ""}${more}`;
-}
-
-export function languageCookie(language: string, isHttps: boolean): string {
-  return cookie("language", language, isHttps, `; Max-Age=${365 * 86_400}`);
 }

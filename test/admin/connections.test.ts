@@ -234,7 +234,7 @@ describe("Try it", () => {
   test("goes to our own port whatever the request says of the host", async () => {
     await create("script", { path: "plugin" });
     const asked = createBrowser(service, { host: "127.0.0.1:1" });
-    asked.cookies.set("session", browser.cookies.get("session") ?? "");
+    for (const [name, value] of browser.cookies) asked.cookies.set(name, value);
     const page = await asked.post(
       "/admin/connections/script/plugin/",
       { action: "try" },

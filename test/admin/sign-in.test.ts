@@ -55,10 +55,10 @@ test("the right password lets in, to the page that was wanted, and signing out e
   assert.deepEqual([answer.status, answer.location], [303, "/admin/connections/?x=1"]);
   assert.equal((await browser.get("/admin/")).status, 200);
 
-  const token = browser.cookies.get("session") ?? "";
+  const cookie = browser.sessionCookie();
   assert.equal((await browser.post("/admin/sign-out/", {})).location, "/admin/sign-in/");
-  assert.equal(browser.cookies.has("session"), false);
-  assert.equal((await browser.get("/admin/", { cookie: `session=${token}` })).status, 303);
+  assert.equal(browser.sessionCookie(), "");
+  assert.equal((await browser.get("/admin/", { cookie })).status, 303);
 });
 
 test("behind the sign-in a link leads only to the panel itself", async () => {
@@ -80,10 +80,12 @@ test("the cookie is for the panel alone, not for scripts and other sites, and on
   const browser = createBrowser(service);
   const answer = await browser.post("/admin/sign-in/", { password: panelPassword });
   const cookie = answer.headers.get("set-cookie") ?? "";
-  assert.match(cookie, /^session=[\w-]{43}; Path=\/admin\/; HttpOnly; SameSite=Strict; Max-Age=2592000$/);
+  assert.match(cookie, /^session-[0-9a-f]{8}=[\w-]{43}; Path=\/admin\/; HttpOnly; SameSite=Lax; Max-Age=2592000$/);
   const [row] = await db.sql<{ hash: string }[]>`select encode(token_sha256, 'hex') as hash from sessions`;
   assert.equal(row?.hash.length, 64);
-  assert.ok(!JSON.stringify(await db.sql`select * from sessions`).includes(browser.cookies.get("session") ?? "?"));
+  assert.ok(
+    !JSON.stringify(await db.sql`select * from sessions`).includes(browser.sessionCookie().split("=")[1] ?? "?"),
+  );
 });
 
 test("a session ends 12 hours after its last use, and 30 days after its beginning", async () => {
@@ -119,7 +121,7 @@ test("sessions survive a restart, and end all together when the password changes
   const browser = createBrowser(service);
   await browser.signIn();
   await beside({}, async (other) => {
-    const cookie = `session=${browser.cookies.get("session")}`;
+    const cookie = browser.sessionCookie();
     assert.equal((await createBrowser(other).get("/admin/", { cookie })).status, 200);
   });
   await signInsIn(db.database).setPassword("another password");
@@ -131,14 +133,14 @@ test("sessions survive a restart, and end all together when the password changes
 test("a password in the config beats the stored one while it is there, and each change signs everybody out", async () => {
   const browser = createBrowser(service);
   await browser.signIn();
-  const cookie = () => `session=${browser.cookies.get("session")}`;
+  const cookie = () => browser.sessionCookie();
   const config = { ADMIN: { ENABLED: true, PASSWORD: "the one of the config" } };
   await beside({ config }, async (other) => {
     const there = createBrowser(other);
     assert.equal((await there.get("/admin/", { cookie: cookie() })).status, 303);
     assert.equal((await there.post("/admin/sign-in/", { password: panelPassword })).status, 403);
     await there.signIn("the one of the config");
-    browser.cookies.set("session", there.cookies.get("session") ?? "");
+    for (const [name, value] of there.cookies) browser.cookies.set(name, value);
   });
   await beside({ config }, async (again) => {
     assert.equal((await createBrowser(again).get("/admin/", { cookie: cookie() })).status, 200);
@@ -213,7 +215,7 @@ describe("wrong passwords", () => {
 test("a form from elsewhere is refused, also one that does not say from where it comes", async () => {
   const browser = createBrowser(service);
   await browser.signIn();
-  const token = browser.cookies.get("session");
+  const cookie = browser.sessionCookie();
   for (const origin of [
     "https://evil.example",
     "null",
@@ -227,7 +229,7 @@ test("a form from elsewhere is refused, also one that does not say from where it
   }
   const silent = await fetch(`${service.url}/admin/sign-out/`, {
     method: "POST",
-    headers: { cookie: `session=${token}` },
+    headers: { cookie },
   });
   assert.equal(silent.status, 403);
   assert.equal((await browser.get("/admin/")).status, 200);
@@ -235,7 +237,10 @@ test("a form from elsewhere is refused, also one that does not say from where it
 
 test("who is not signed in, or no longer, can do nothing with any form", async () => {
   await db.sql`insert into connections (kind, path, secret) values ('script', 'kept', 'a secret of sixteen')`;
-  const stale = { cookie: `session=${"A".repeat(43)}` };
+  const gone = createBrowser(service);
+  await gone.signIn();
+  const stale = { cookie: gone.sessionCookie() };
+  await gone.post("/admin/sign-out/", {});
   for (const [path, form] of [
     ["/admin/connections/new/script/", { path: "planted" }],
     ["/admin/connections/script/kept/", { action: "delete" }],

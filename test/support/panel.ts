@@ -6,9 +6,11 @@ export const panelPassword = "correct horse battery";
 export type PanelAnswer = { status: number; headers: Headers; html: string; location: string | null };
 
 /** A browser without scripts: keeps cookies, says with forms where they come from, follows nothing. */
-export function createBrowser({ url }: Pick<TestService, "url">, more: Record<string, string> = {}) {
-  const cookies = new Map<string, string>();
-
+export function createBrowser(
+  { url }: Pick<TestService, "url">,
+  more: Record<string, string> = {},
+  cookies = new Map<string, string>(),
+) {
   async function send(path: string, init: RequestInit = {}): Promise<PanelAnswer> {
     const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join("; ");
     const answer = await fetch(url + path, {
@@ -34,6 +36,11 @@ export function createBrowser({ url }: Pick<TestService, "url">, more: Record<st
 
   return {
     cookies,
+    /** The cookie that signs in, as a Cookie header has it; its name is told by the service's database. */
+    sessionCookie: () => {
+      const found = [...cookies].find(([name]) => /^session-[0-9a-f]{8}$/.test(name));
+      return found?.join("=") ?? "";
+    },
     get: (path: string, headers: Record<string, string> = {}) => send(path, { headers }),
     post,
     /** POST, and the page to which it leads. */

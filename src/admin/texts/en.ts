@@ -80,7 +80,8 @@ export const en = {
     title: "This did not work",
     "not-found": "There is no such page.",
     "method-not-allowed": "This page does not take that.",
-    "cross-site": "The form came from another site, and was not looked at. Open the panel itself and try again.",
+    "cross-site":
+      "The form came from another site, and nothing was changed. Open the panel itself and try again. If this is the panel: a proxy in front hides its address. Set [SERVER] PUBLIC_URL to the address in your browser; the log has both values.",
     "database-away": "The database does not answer right now. Nothing was changed; try again in a moment.",
     malformed: "The form is not as expected.",
     "body-too-large": "That is too much text.",
