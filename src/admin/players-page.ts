@@ -29,8 +29,9 @@ export type Players = {
 /** The list's content. */
 export function playersPage(reader: Reader, { choice, found, canExport }: Players): Html {
   const { nav, players: words } = reader.texts;
-  const exported = addressOfList(choice, { sort: "", after: "" }, "/admin/players.csv");
-  return html`<div class="head"><h1>${nav.players}</h1>${canExport && html`<a class="button" href="${exported}">${words.export}</a>`}</div>
+  const exported = addressOfList(choice, { after: "" }, "/admin/players.csv");
+  const forSpreadsheet = `${exported}${exported.includes("?") ? "&" : "?"}for=spreadsheet`;
+  return html`<div class="head"><h1>${nav.players}</h1>${canExport && html`<p class="actions"><a class="button" href="${exported}">${words.export}</a> <a class="button" href="${forSpreadsheet}" title="${words.exportForSpreadsheetHint}">${words.exportForSpreadsheet}</a></p>`}</div>
 ${finder(reader, choice)}
 ${found && html`<section class="card">${list(reader, choice, found)}</section>`}`;
 }

@@ -79,9 +79,13 @@ export function playerRoutes(deps: PlayersDeps): Record<string, PageHandler> {
       // The list says what is wrong.
       if (!("filter" in asked)) return seeOther(addressOfList(choice));
       if (exporting.isFull()) return seeOther("/admin/players/?done=busy");
-      return download(`players-${reader.now.toISOString().slice(0, 10)}.csv`, "text/csv; charset=utf-8", async (to) => {
+      const isForSpreadsheet = query.get("for") === "spreadsheet";
+      const { filter, sort } = asked;
+      const type = `text/csv; charset=${isForSpreadsheet ? "utf-16le" : "utf-8"}`;
+      return download(`players-${reader.now.toISOString().slice(0, 10)}.csv`, type, async (to) => {
         // Two may have come at once.
-        if ((await exporting.run(() => exportPlayers(database, asked.filter, to))) === "busy") to.destroy();
+        const ran = await exporting.run(() => exportPlayers(database, to, { filter, sort, isForSpreadsheet }));
+        if (ran === "busy") to.destroy();
       });
     },
 

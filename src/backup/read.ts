@@ -26,19 +26,42 @@ export async function readBackup(file: FileHandle, onRows: OnRows): Promise<Head
   // The pipe may tell only that it broke off.
   let failure: unknown;
   try {
-    await pipeline(bytesOf(file), createGunzip({ chunkSize: 64 * 1024 }), async (chunks: AsyncIterable<Buffer>) => {
-      try {
-        for await (const chunk of chunks) await reader.add(chunk);
-      } catch (error) {
-        failure = error;
-        throw error;
-      }
-    });
+    await pipeline(
+      withoutShellMarks(file),
+      createGunzip({ chunkSize: 64 * 1024 }),
+      async (chunks: AsyncIterable<Buffer>) => {
+        try {
+          for await (const chunk of chunks) await reader.add(chunk);
+        } catch (error) {
+          failure = error;
+          throw error;
+        }
+      },
+    );
     return reader.end();
   } catch (error) {
     throw inWords(failure ?? error);
   }
 }
+
+/**
+ * What shells do to a backup on standard output: npm without -s writes its own lines first, which are skipped; `>` of
+ * PowerShell 5.1 turns all bytes into UTF-16 text, and the backup is lost.
+ */
+async function* withoutShellMarks(file: FileHandle): AsyncGenerator<Buffer> {
+  let isFirst = true;
+  for await (const chunk of bytesOf(file)) {
+    const isUtf16 = isFirst && chunk[0] === 0xff && chunk[1] === 0xfe;
+    if (isUtf16) throw new BackupProblem(fromPowerShell);
+    const banner = isFirst && /^\s*> /.test(chunk.toString("latin1", 0, 16));
+    yield banner ? chunk.subarray(Math.max(0, chunk.indexOf(gzipMagic))) : chunk;
+    isFirst = false;
+  }
+}
+
+const gzipMagic = Buffer.from([0x1f, 0x8b, 0x08]);
+const fromPowerShell =
+  "This file was written with > in Windows PowerShell, which changes every byte: the backup in it is lost. Make it again in cmd, in PowerShell 7.4 or later, or with a file's name instead of > FILE.";
 
 function inWords(error: unknown): unknown {
   if (error instanceof Malformed) return new BackupProblem(`${damaged} (${error.message}.)`);

@@ -31,7 +31,7 @@ async function backup(context: Context): Promise<void> {
   const database = await context.open();
   const onProgress = progressBar(context.draw, "rows");
   const rows = await inWords(context, () =>
-    writeOutput(name, context, (to) => writeBackup({ database, to, onProgress })),
+    writeOutput(name, context, (to) => writeBackup({ database, to, onProgress }), { command: "backup", isText: false }),
   );
   const print = name === "-" ? context.warn : context.print;
   print(`Written: ${amounts(rows)}. The file holds the secrets: keep it where others cannot read it.`);

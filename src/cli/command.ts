@@ -35,6 +35,7 @@ export type Context = {
   /** Standard input and output, for data of any size. */
   input: Readable;
   output: Writable;
+  env: NodeJS.ProcessEnv;
 };
 
 export type Options = Record<string, string | boolean | (string | boolean)[] | undefined>;

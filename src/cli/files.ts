@@ -4,22 +4,41 @@ import type { Writable } from "node:stream";
 import { reasonOf } from "../database/open.ts";
 import { errorCode } from "../error-code.ts";
 import { writeNewFile } from "../file.ts";
+import { program } from "../program.ts";
 import { CommandProblem, type Context } from "./command.ts";
 
 /**
- * Writes a new file that only its owner may read, whole or not at all; "-" is standard output. Throws CommandProblem when
- * the system does not let us.
+ * Writes a new file that only its owner may read, whole or not at all; "-" is standard output, where `command` says what is
+ * typed for it. Throws CommandProblem when the system does not let us, and when standard output would spoil what is written.
  */
 export async function writeOutput<T>(
   name: string,
-  { output }: Pick<Context, "output">,
+  context: Pick<Context, "output" | "env">,
   write: (to: Writable) => Promise<T>,
+  { command, isText }: { command: string; isText: boolean },
 ): Promise<T> {
+  const { output } = context;
+  const spoiled = name === "-" ? spoiledBy(context, command, isText) : undefined;
+  if (spoiled !== undefined) throw new CommandProblem(spoiled);
   try {
     return await (name === "-" ? write(output) : writeNewFile(name, write));
   } catch (error) {
     throw problemOf(error, name) ?? error;
   }
+}
+
+/** What standard output would do to a file that it is sent to; undefined: nothing. */
+function spoiledBy({ output, env }: Pick<Context, "output" | "env">, command: string, isText: boolean) {
+  const isTerminal = "isTTY" in output && output.isTTY === true;
+  const inFile = `${program} ${command} FILE`;
+  if (isTerminal && !isText)
+    return program.startsWith("npm")
+      ? `A backup is not text for a terminal. Name a file: ${inFile}`
+      : `A backup is not text for a terminal. Send it to a file: ${program.replace("exec ", "exec -T ")} ${command} - > FILE`;
+  // Whoever only looks at it is not disturbed by two lines more.
+  if (!isTerminal && env["npm_lifecycle_event"] === "cli" && env["npm_config_loglevel"] !== "silent")
+    return `npm writes lines of its own to standard output, which would spoil the file. Name the file, ${inFile}, or use -s: npm run -s cli -- ${command} - > FILE`;
+  return undefined;
 }
 
 /**

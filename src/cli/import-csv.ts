@@ -9,8 +9,8 @@ export const importCsvCommands: Record<string, Command> = {
     args: "<file>",
     summary: "take players' times from a table (CSV)",
     details: [
-      "The first line names the columns, in any order: steam_id and game_id; steam_seconds, bm_seconds, created_at and",
-      "updated_at if there are such. - reads standard input. A wrong row anywhere, and nothing is taken.",
+      "The first line names the columns, in any order: steam_id and game_id; steam_seconds (or steam_hours), bm_seconds (or",
+      "bm_hours), created_at and updated_at if there are such. - reads standard input. A wrong row anywhere, and nothing is taken.",
       "--game N        the game of all rows (393380 for Squad), instead of a column",
     ],
     options: { game: { type: "string" } },
@@ -25,6 +25,7 @@ function run(context: Context): Promise<void> {
   return withInput(name, context, async (file) => {
     const { players, unused, ...checked } = await checkPlayers(file, options);
     if (checked.problemCount > 0) throw new CommandProblem(refusal(checked));
+    if (players === 0) throw new CommandProblem(noRows);
     if (unused.length > 0) context.warn(`Columns that are not read: ${unused.join(", ")}.`);
     const bar = progressBar(context.draw, "players");
     const { rows, unknown, older, signed } = await importPlayers(file, options, await context.open(), (done) =>
@@ -59,6 +60,8 @@ function refusal({
     "Nothing was taken.",
   ].join("\n");
 }
+
+const noRows = "The table has a line with the names of the columns, and no rows below it. Nothing was taken.";
 
 const advice =
   "Begin with the table as it was before, and tell the spreadsheet on opening it (Excel: Data, From Text/CSV) that the column steam_id is text.";

@@ -16,6 +16,7 @@ export const playerCommands: Record<string, Command> = {
       "--game N        only of this game",
       "--steam X       only whose Steam time is known, or unknown",
       "--battlemetrics X  only whose BattleMetrics time is known, or unknown",
+      "--spreadsheet   in a form that Excel and others open without changing the Steam IDs; hours are rounded",
       `--status X      only with this answer of Steam: ${steamStatuses.join(", ")}`,
     ],
     options: {
@@ -23,6 +24,7 @@ export const playerCommands: Record<string, Command> = {
       steam: { type: "string" },
       battlemetrics: { type: "string" },
       status: { type: "string" },
+      spreadsheet: { type: "boolean" },
     },
     run: exportTable,
   },
@@ -49,7 +51,13 @@ async function exportTable(context: Context): Promise<void> {
   const filter = filterIn(context);
   const database = await context.open();
   const onProgress = progressBar(context.draw, "players");
-  const count = await writeOutput(name, context, (to) => exportPlayers(database, filter, to, onProgress));
+  const isForSpreadsheet = context.options["spreadsheet"] === true;
+  const count = await writeOutput(
+    name,
+    context,
+    (to) => exportPlayers(database, to, { filter, isForSpreadsheet, onProgress }),
+    { command: "players export", isText: true },
+  );
   if (name !== "-") context.print(`Written: ${count.toLocaleString("en")} players.`);
 }
 

@@ -31,9 +31,7 @@ export const commands: Record<string, Command> = {
 };
 
 /** Where a command reads and writes. */
-export type Io = Pick<Context, "print" | "warn" | "draw" | "ask" | "readInput" | "input" | "output"> & {
-  env: NodeJS.ProcessEnv;
-};
+export type Io = Pick<Context, "print" | "warn" | "draw" | "ask" | "readInput" | "input" | "output" | "env">;
 
 /** One of the operator's commands. Returns the exit code: 0 done, 1 not possible, 2 a wrong call. */
 export async function runCli(args: string[], given: Io): Promise<number> {

@@ -9,16 +9,32 @@ export type CsvRow = {
 const recordCharactersMost = 64 * 1024;
 
 /**
- * The rows of a table as spreadsheets write it: commas, semicolons or tabs (whichever stands first in the first row) between
- * cells, which may be in quotes; any end of line; with or without a byte order mark. Empty lines are left out. In batches, as the
- * bytes come. Throws Malformed for a quote that is never closed.
+ * The rows of a table as spreadsheets and shells write it: commas, semicolons or tabs (whichever stands first in the first
+ * row, or what a first line `sep=;` says) between cells, which may be in quotes; lines that end in LF, CR LF or CR; UTF-8 or
+ * UTF-16. Left out: rows whose cells are all empty, and the lines that npm writes before a program's output. In batches, as
+ * the bytes come. Throws Malformed for a quote that is never closed.
  */
 export async function* readCsv(chunks: AsyncIterable<Buffer>): AsyncGenerator<CsvRow[]> {
-  const decoder = new TextDecoder();
   const reader = rowReader();
-  for await (const chunk of chunks) yield reader.read(decoder.decode(chunk, { stream: true }));
-  yield reader.read(decoder.decode());
+  let decoder: InstanceType<typeof TextDecoder> | undefined;
+  let start: Buffer = Buffer.alloc(0);
+  for await (const chunk of chunks) {
+    start = start.length === 0 ? chunk : Buffer.concat([start, chunk]);
+    if (!decoder && start.length < 2) continue;
+    decoder ??= new TextDecoder(encodingOf(start));
+    yield reader.read(decoder.decode(start, { stream: true }));
+    start = Buffer.alloc(0);
+  }
+  decoder ??= new TextDecoder();
+  yield reader.read(decoder.decode(start));
   yield reader.end();
+}
+
+/** By the byte order mark, or by the zero beside the first letter: PowerShell 5.1 and "Unicode text" of Excel are UTF-16. */
+function encodingOf([first = 0, second = 0]: Buffer): string {
+  if ((first === 0xff && second === 0xfe) || (first !== 0 && second === 0)) return "utf-16le";
+  if ((first === 0xfe && second === 0xff) || (first === 0 && second !== 0)) return "utf-16be";
+  return "utf-8";
 }
 
 function rowReader() {
@@ -31,15 +47,28 @@ function rowReader() {
   let isQuoted = false;
   /** Behind a quote inside quotes: a second one stands for one, anything else ends them. */
   let isAfterQuote = false;
+  let isAfterReturn = false;
+  let hasBegun = false;
   let rows: CsvRow[] = [];
 
   function endRow(): void {
     cells.push(cell);
-    if (cells.length > 1 || cell.trim() !== "") rows.push({ line: begunAtLine, cells });
+    if (!hasBegun && isPreamble()) {
+      // The row behind it says what stands between cells.
+      separator = /^sep=(.)$/is.exec(cells.join(separator))?.[1] ?? "";
+    } else if (cells.some((one) => one.trim() !== "")) {
+      hasBegun = true;
+      rows.push({ line: begunAtLine, cells });
+    }
     cells = [];
     cell = "";
     length = 0;
     begunAtLine = line;
+  }
+
+  function isPreamble(): boolean {
+    const text = cells.join(separator);
+    return /^sep=.$/is.test(text) || text.startsWith("> ") || cells.every((one) => one.trim() === "");
   }
 
   function take(character: string): void {
@@ -60,18 +89,20 @@ function rowReader() {
     if (character === separator) {
       cells.push(cell);
       cell = "";
-    } else if (character === "\n") endRow();
-    else if (character !== "\r") cell += character;
+    } else if (character === "\n" || character === "\r") endRow();
+    else cell += character;
   }
 
   return {
     read: (text: string): CsvRow[] => {
       rows = [];
       for (const character of text) {
-        if (character === "\n") line += 1;
+        const isSecondOfPair = isAfterReturn && character === "\n";
+        isAfterReturn = character === "\r";
+        if (isAfterReturn || (character === "\n" && !isSecondOfPair)) line += 1;
         length += 1;
         if (length > recordCharactersMost) throw new Malformed(`the row of line ${begunAtLine}`, endless);
-        take(character);
+        if (!isSecondOfPair || isQuoted) take(character);
       }
       return rows;
     },

@@ -98,8 +98,7 @@ function pageOf(rows: Row[]): PlayersPage {
  */
 async function read(sql: Sql, { filter, sort, after }: Listing): Promise<Row[]> {
   const { value, key, type } = sortValue(sql, sort);
-  const direction = sort.isDown ? sql`desc` : sql`asc`;
-  const order = sql`order by ${value ? sql`${value} ${direction},` : sql``} steam_id ${direction}, game_id ${direction} limit 51`;
+  const order = sql`${orderBy(sql, sort)} limit 51`;
   const beyond = sort.isDown ? sql`<` : sql`>`;
   const parts = rangesOf(filter.idPrefix)
     .map((range) => (after && sort.by === "id" ? beyondIn(range, sort, after) : { range, after }))
@@ -118,6 +117,13 @@ async function read(sql: Sql, { filter, sort, after }: Listing): Promise<Row[]> 
   return sql<Row[]>`
     select ${playtimeColumns(sql)}, ${key} as key
     from (${all}) as playtimes ${order}`;
+}
+
+/** The order of a list; equal values by Steam ID and game. */
+export function orderBy(sql: Sql, sort: Sort) {
+  const { value } = sortValue(sql, sort);
+  const direction = sort.isDown ? sql`desc` : sql`asc`;
+  return sql`order by ${value ? sql`${value} ${direction},` : sql``} steam_id ${direction}, game_id ${direction}`;
 }
 
 /** What is sorted by before the key of the row, never null: unknown times come last, whatever the direction. */

@@ -5,10 +5,10 @@ import type { Database, Sql } from "../database/connect.ts";
 import { newestOfEach } from "../database/rows.ts";
 import { fetchRows, inTransaction } from "../database/transaction.ts";
 import { bytesOf } from "../file.ts";
-import { gameId, Malformed, type Parser, type SteamId, seconds, steamId } from "../parse.ts";
+import { gameId, isSteamId, largestInteger, Malformed, type Parser, type SteamId, seconds, steamId } from "../parse.ts";
 import { type CsvRow, readCsv } from "./csv.ts";
 import { connectionLost, type Found, type ImportedPlayer, statusOf, writePlayers } from "./import.ts";
-import { allMatching, type PlayerFilter } from "./list.ts";
+import { allMatching, orderBy, type PlayerFilter, type Sort } from "./list.ts";
 import { type Playtime, playtimeColumns } from "./playtimes.ts";
 
 type OnProgress = (done: number, total: number) => void;
@@ -27,39 +27,76 @@ const columns: Record<string, (player: Playtime) => string | number | null> = {
   org_seconds: (player) => player.orgSeconds,
   org_signed_at: (player) => player.orgSignedAt,
   seen_at: (player) => player.seenAt,
+  steam_hours: (player) => hours(player.steamSeconds),
+  bm_hours: (player) => hours(player.bmSeconds),
 };
 
-/** Writes the players that are meant, as they are at one moment, as CSV. No value of theirs needs quotes. Returns how many they are. */
-export function exportPlayers(
-  database: Pick<Database, "single">,
-  filter: PlayerFilter,
-  to: Writable,
-  onProgress: OnProgress = () => {},
-) {
+export type ExportOptions = {
+  filter: PlayerFilter;
+  /** Undefined: in no order, which is the fastest. */
+  sort?: Sort | undefined;
+  /** In the form that spreadsheets open without changing a value, see below. */
+  isForSpreadsheet?: boolean;
+  onProgress?: OnProgress;
+};
+
+/**
+ * Writes the chosen players as a table, as they are at one moment: CSV, or what spreadsheets open without changing a value.
+ * Returns how many players there are.
+ */
+export function exportPlayers(database: Pick<Database, "single">, to: Writable, options: ExportOptions) {
+  const { filter } = options;
   return inTransaction(database, "snapshot", async (sql) => {
     const [counted] = await sql<{ rows: string }[]>`
       select count(*) as rows from playtimes where ${allMatching(sql, filter)}`;
     if (!counted) throw connectionLost();
     const total = Number(counted.rows);
-    await pipeline(csvOf(sql, filter, total, onProgress), to);
+    await pipeline(tableOf(sql, total, options), to);
     return total;
   });
 }
 
-async function* csvOf(sql: Sql, filter: PlayerFilter, total: number, onProgress: OnProgress): AsyncGenerator<string> {
-  yield `${Object.keys(columns).join(",")}\n`;
+async function* tableOf(
+  sql: Sql,
+  total: number,
+  { filter, sort, isForSpreadsheet = false, onProgress = () => {} }: ExportOptions,
+): AsyncGenerator<string | Buffer> {
+  const write = isForSpreadsheet ? spreadsheetLines : csvLines;
+  yield write([Object.keys(columns)], true);
   const cells = Object.values(columns);
   let done = 0;
   await sql`
     declare rows no scroll cursor for
     select ${playtimeColumns(sql)}
-    from playtimes where ${allMatching(sql, filter)}`;
+    from playtimes where ${allMatching(sql, filter)} ${sort ? orderBy(sql, sort) : sql``}`;
   for await (const players of fetchRows<Playtime>(sql, total)) {
-    yield players.map((player) => `${cells.map((cell) => cell(player) ?? "").join(",")}\n`).join("");
+    yield write(players.map((player) => cells.map((cell) => cell(player) ?? "")));
     done += players.length;
     onProgress(done, total);
   }
 }
+
+type Cell = string | number;
+
+/** No value of a player needs quotes. */
+const csvLines = (rows: Cell[][]) => rows.map((row) => `${row.join(",")}\n`).join("");
+
+/**
+ * UTF-16 with tabs: Excel shows it in columns in every language, where commas or semicolons fail in one half of the world.
+ * An ID is a formula that gives text, since a number would lose its last digits. Hours are whole: `12.5` can become a date.
+ */
+function spreadsheetLines(rows: Cell[][], isHead = false): Buffer {
+  const lines = rows.map((row) => `${row.map(spreadsheetCell).join("\t")}\r\n`).join("");
+  return Buffer.from(`${isHead ? "\ufeff" : ""}${lines}`, "utf16le");
+}
+
+function spreadsheetCell(cell: Cell): string {
+  if (typeof cell === "number") return String(Math.round(cell));
+  return isSteamId(cell) ? `"=""${cell}"""` : cell;
+}
+
+/** With one decimal. */
+const hours = (seconds: number | null) => (seconds === null ? null : Math.round(seconds / 360) / 10);
 
 export type TableOptions = {
   /** The game of all rows, instead of a column. */
@@ -166,7 +203,16 @@ async function* playersIn(
   if (!header) throw new Malformed("the table", "a line with the names of the columns, and rows below");
 }
 
-const readColumns = ["steam_id", "game_id", "steam_seconds", "bm_seconds", "created_at", "updated_at"];
+const readColumns = [
+  "steam_id",
+  "game_id",
+  "steam_seconds",
+  "steam_hours",
+  "bm_seconds",
+  "bm_hours",
+  "created_at",
+  "updated_at",
+];
 
 function headerOf(row: CsvRow | undefined, game: number | undefined): string[] {
   const names = (row?.cells ?? []).map((cell) => cell.trim().toLowerCase());
@@ -177,6 +223,11 @@ function headerOf(row: CsvRow | undefined, game: number | undefined): string[] {
         "the first line",
         `the names of the columns, with ${name} among them${name === "game_id" ? " (or give --game)" : ""}`,
       );
+  if (names.includes("hours"))
+    throw new Malformed(
+      "the first line",
+      "without a column hours: name it steam_hours or bm_hours, whichever it holds",
+    );
   for (const name of readColumns)
     if (names.indexOf(name) !== names.lastIndexOf(name)) throw new Malformed("the first line", `without ${name} twice`);
   return names;
@@ -188,7 +239,10 @@ function read({ line, cells }: CsvRow, names: string[], game: number | undefined
     const cell = (name: string) => cells[names.indexOf(name)]?.trim() ?? "";
     const given = <T>(name: string, parse: Parser<T>) => (cell(name) === "" ? null : parse(cell(name), name));
     const id = idOf(cell("steam_id"));
-    const times = { steamSeconds: given("steam_seconds", seconds), bmSeconds: given("bm_seconds", seconds) };
+    // Hours are rounded: where a table has both, the seconds count.
+    const timeOf = (whose: "steam" | "bm") =>
+      names.includes(`${whose}_seconds`) ? given(`${whose}_seconds`, seconds) : given(`${whose}_hours`, secondsOfHours);
+    const times = { steamSeconds: timeOf("steam"), bmSeconds: timeOf("bm") };
     const updatedAt = given("updated_at", time) ?? otherwiseAt;
     const player: ImportedPlayer = {
       steamId: id.steamId,
@@ -218,6 +272,14 @@ function idOf(cell: string): { steamId: SteamId; isSurelyText: boolean } {
     throw new RoundedId(`the Steam ID ${cell.slice(0, 30)} was rounded by a spreadsheet: its last digits are lost.`);
   return { steamId: steamId(text ?? cell, "steam_id"), isSurelyText: text !== undefined };
 }
+
+/** Hours as people and spreadsheets write them, with a point or a comma: as seconds. */
+const secondsOfHours: Parser<number> = (value, place) => {
+  const text = String(value).replace(",", ".");
+  const inSeconds = /^[0-9]+(?:\.[0-9]*)?$/.test(text) ? Math.round(Number(text) * 3_600) : Number.NaN;
+  if (!(inSeconds <= largestInteger)) throw new Malformed(place, "hours, such as 12 or 12.5");
+  return inSeconds;
+};
 
 /** With any zone. */
 const time: Parser<string> = (value, place) => {

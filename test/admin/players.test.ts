@@ -132,7 +132,7 @@ test("the links of a list keep its filter, and the next page goes on behind the 
     assert.ok(pages <= 3);
     const { html } = await browser.get(next);
     seen.push(...[...html.matchAll(/class="id">([0-9]+)</g)].map(([, id]) => id ?? ""));
-    assert.ok(html.includes('href="/admin/players.csv?game=7"'));
+    assert.ok(html.includes('href="/admin/players.csv?game=7&amp;sort=id-desc"'));
     assert.equal(html.includes("First page"), pages > 1);
     next = (/href="([^"]+)" rel="next"/.exec(html)?.[1] ?? "").replaceAll("&amp;", "&");
     if (next !== "") assert.match(next, /^\/admin\/players\/\?game=7&sort=id-desc&after=/);
@@ -366,12 +366,29 @@ test("the CSV holds the players of the filter; a wrong filter leads back to the 
   assert.equal(
     html,
     [
-      "steam_id,game_id,steam_seconds,steam_status,steam_checked_at,bm_seconds,bm_signed_at,created_at,updated_at,org_seconds,org_signed_at,seen_at",
-      `${player(1)},${squad},3600,ok,2026-01-02T03:04:05.678Z,5400,2026-01-02T03:04:06.000Z,2026-01-01T00:00:00.000Z,2026-01-02T03:04:06.000Z,,,`,
+      "steam_id,game_id,steam_seconds,steam_status,steam_checked_at,bm_seconds,bm_signed_at,created_at,updated_at,org_seconds,org_signed_at,seen_at,steam_hours,bm_hours",
+      `${player(1)},${squad},3600,ok,2026-01-02T03:04:05.678Z,5400,2026-01-02T03:04:06.000Z,2026-01-01T00:00:00.000Z,2026-01-02T03:04:06.000Z,,,,1,1.5`,
       "",
     ].join("\n"),
   );
   assert.equal((await browser.get("/admin/players.csv")).html.split("\n").length, 5);
+  for (const [sort, ids] of [
+    ["id-desc", ["2", "1", "1"]],
+    ["id-asc", ["1", "1", "2"]],
+    ["updated-desc", undefined],
+  ] as const) {
+    const list = listed((await browser.get(`/admin/players/?sort=${sort}`)).html);
+    const rows = (await browser.get(`/admin/players.csv?sort=${sort}`)).html.trim().split("\n").slice(1);
+    const exported = rows.map((row) => row.split(",")).map(([id = "", game]) => `${id.at(-1)}/${game}`);
+    assert.deepEqual(exported, list, sort);
+    if (ids)
+      assert.deepEqual(
+        exported.map((one) => one[0]),
+        ids,
+      );
+  }
+  const excel = await browser.get("/admin/players.csv?for=spreadsheet");
+  assert.equal(excel.headers.get("content-type"), "text/csv; charset=utf-16le");
   const wrong = await browser.get("/admin/players.csv?game=x");
   assert.deepEqual([wrong.status, wrong.headers.get("location")], [303, "/admin/players/?game=x"]);
 });

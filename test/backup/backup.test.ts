@@ -569,3 +569,47 @@ test("a backup of an earlier version with two paths of one normal form is restor
     ],
   );
 });
+
+describe("a backup that went through a shell", () => {
+  async function backupBytes(t: TestContext) {
+    const db = await filledDatabase(t, 10);
+    const folder = await scratch(t);
+    const file = join(folder, "backup");
+    const made = await cli(`backup ${file}`, { env: environmentOf(db) });
+    assert.equal(made.code, 0, made.err);
+    return { db, folder, bytes: await readFile(file) };
+  }
+
+  test("restores when npm has put its lines before it", async (t) => {
+    const { folder, bytes } = await backupBytes(t);
+    const into = await emptyDatabase(t);
+    const file = join(folder, "with-banner");
+    const banner = "\n> playtime-service@1.0.0 cli\n> node --import tsx src/cli.ts backup -\n\n";
+    await writeFile(file, Buffer.concat([Buffer.from(banner), bytes]));
+    const { code, err } = await cli(`restore ${file}`, { env: environmentOf(into) });
+    assert.equal(code, 0, err);
+    const [count] = await into.sql`select count(*)::int as players from playtimes`;
+    assert.equal(count?.["players"], 10);
+  });
+
+  test("is said to be lost when PowerShell has made it UTF-16", async (t) => {
+    const { folder, bytes } = await backupBytes(t);
+    const into = await emptyDatabase(t);
+    const file = join(folder, "utf-16");
+    await writeFile(file, Buffer.from(`\ufeff${bytes.toString("utf8")}`, "utf16le"));
+    const { code, err } = await cli(`restore ${file}`, { env: environmentOf(into) });
+    assert.equal(code, 1);
+    assert.match(err, /^This file was written with > in Windows PowerShell/);
+  });
+
+  test("is not written to standard output below npm without -s, nor to a terminal", async (t) => {
+    const { db } = await backupBytes(t);
+    const env = environmentOf(db);
+    const npm = await cli("backup -", { env: { ...env, npm_lifecycle_event: "cli" } });
+    assert.deepEqual([npm.code, npm.out], [1, ""]);
+    assert.match(npm.err, /^npm writes lines of its own .* npm run -s cli -- backup - > FILE$/);
+    const terminal = await cliProcess("backup -", { env, terminal: true });
+    assert.equal(terminal.code, 1);
+    assert.match(terminal.out, /A backup is not text for a terminal\. Name a file: /);
+  });
+});

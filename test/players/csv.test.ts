@@ -11,7 +11,7 @@ import { nodeArgs } from "../support/program.ts";
 
 /** The cells of a text that comes in pieces of some bytes. */
 async function cellsOf(text: string | Buffer, pieceBytes = 3): Promise<string[][]> {
-  const bytes = Buffer.from(text);
+  const bytes = typeof text === "string" ? Buffer.from(text) : text;
   async function* pieces() {
     for (let at = 0; at < bytes.length; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes);
   }
@@ -30,6 +30,42 @@ describe("a table of cells", () => {
       assert.deepEqual(await cellsOf(text), expected, JSON.stringify(text));
   });
 
+  test("may have lines that end in CR alone, a first line that names the separator, and rows of nothing but separators", async () => {
+    const expected = [
+      ["a", "b"],
+      ["1", "2"],
+    ];
+    for (const text of [
+      "a,b\r1,2\r",
+      "a;b\r1;2",
+      "sep=;\r\na;b\r\n1;2\r\n",
+      '"sep=;"\na;b\n1;2\n',
+      "SEP=|\na|b\n1|2\n",
+      "sep=\t\na\tb\n1\t2\n",
+      "a,b\n1,2\n,\n",
+      ";;;\n\na,b\n , \n1,2\n,,,\n",
+    ])
+      for (const pieceBytes of [1, 3, 1_000])
+        assert.deepEqual(await cellsOf(text, pieceBytes), expected, JSON.stringify(text));
+    assert.deepEqual(await cellsOf('a,b\r"1\r\n1\r",2\r'), [
+      ["a", "b"],
+      ["1\r\n1\r", "2"],
+    ]);
+  });
+
+  test("may be UTF-16 in either order of bytes, and begin with the lines that npm writes", async () => {
+    const expected = [
+      ["id", "name"],
+      ["1", "Пётр"],
+    ];
+    const little = Buffer.from("\ufeffid;name\r\n1;Пётр\r\n", "utf16le");
+    const big = Buffer.from(little).swap16();
+    const banner = "\n> playtime-service@1.0.0 cli\n> node src/cli.ts players export, --game;\n\nid\tname\n1\tПётр\n";
+    for (const bytes of [little, big, little.subarray(2), big.subarray(2), Buffer.from(banner)])
+      for (const pieceBytes of [1, 3, 1_000])
+        assert.deepEqual(await cellsOf(bytes, pieceBytes), expected, bytes.toString("hex"));
+  });
+
   test("keeps in quotes what else would end a cell, in any alphabet", async () => {
     assert.deepEqual(await cellsOf('id;name\n1;"Пётр; ""the, great""\nне"\n2;a"b\n3;\n'), [
       ["id", "name"],
@@ -46,6 +82,12 @@ describe("a table of cells", () => {
     const lines: number[] = [];
     for await (const batch of readCsv(all())) lines.push(...batch.map(({ line }) => line));
     assert.deepEqual(lines, [1, 2, 5]);
+    async function* withReturns() {
+      yield Buffer.from("a,b\r1,2\r\n\r\n3,4\n5,6");
+    }
+    const others: number[] = [];
+    for await (const batch of readCsv(withReturns())) others.push(...batch.map(({ line }) => line));
+    assert.deepEqual(others, [1, 2, 4, 5]);
   });
 
   test("is refused with a quote that is never closed, before it fills the memory", async () => {
@@ -82,9 +124,9 @@ describe("the commands", () => {
         (76561198000000001, 393380, 3600, 'ok', '2026-01-02T03:04:05.678Z', 60, '2026-01-02T03:04:06Z', '2026-01-01T00:00:00Z', '2026-01-02T03:04:06Z'),
         (76561198000000002, 0, null, 'unchecked', null, null, null, '2026-01-01T00:00:00Z', '2026-01-01T00:00:00Z')`;
     const table = [
-      "steam_id,game_id,steam_seconds,steam_status,steam_checked_at,bm_seconds,bm_signed_at,created_at,updated_at,org_seconds,org_signed_at,seen_at",
-      "76561198000000001,393380,3600,ok,2026-01-02T03:04:05.678Z,60,2026-01-02T03:04:06.000Z,2026-01-01T00:00:00.000Z,2026-01-02T03:04:06.000Z,,,",
-      "76561198000000002,0,,unchecked,,,,2026-01-01T00:00:00.000Z,2026-01-01T00:00:00.000Z,,,",
+      "steam_id,game_id,steam_seconds,steam_status,steam_checked_at,bm_seconds,bm_signed_at,created_at,updated_at,org_seconds,org_signed_at,seen_at,steam_hours,bm_hours",
+      "76561198000000001,393380,3600,ok,2026-01-02T03:04:05.678Z,60,2026-01-02T03:04:06.000Z,2026-01-01T00:00:00.000Z,2026-01-02T03:04:06.000Z,,,,1,0",
+      "76561198000000002,0,,unchecked,,,,2026-01-01T00:00:00.000Z,2026-01-01T00:00:00.000Z,,,,,",
       "",
     ].join("\n");
     assert.deepEqual(await run("players export"), { code: 0, out: table, err: "" });
@@ -160,6 +202,66 @@ describe("the commands", () => {
     );
     assert.equal(rows[0]?.["updated"], "2026-01-02T00:04:05.000Z");
     assert.equal(rows[0]?.["created"], "2026-01-02T00:04:05.000Z");
+  });
+
+  test("import-csv takes hours, with a point or a comma; where there are seconds too, these count", async () => {
+    const { code, err } = await importing(
+      "steam_id;game_id;steam_hours;bm_hours;bm_seconds\n76561198000000001;1;1,5;9;60\n76561198000000002;1;2.25;;\n",
+    );
+    assert.equal(code, 0, err);
+    assert.deepEqual(
+      (await stored()).map(({ steam, bm }) => [steam, bm]),
+      [
+        [5_400, 60],
+        [8_100, null],
+      ],
+    );
+    for (const wrong of ["-1", "x", "1:30", "600000", "1e3"])
+      assert.match(
+        (await importing(`steam_id;game_id;bm_hours\n76561198000000003;1;${wrong}\n`)).err,
+        /line 2: bm_hours must be hours, such as 12 or 12\.5\./,
+        wrong,
+      );
+    assert.match(
+      (await importing("steam_id,game_id,hours\n76561198000000003,1,5\n")).err,
+      /the first line must be without a column hours: name it steam_hours or bm_hours.*\nNothing was taken\.$/,
+    );
+  });
+
+  test("an export for spreadsheets keeps every digit of an ID, and can be imported", async () => {
+    await db.sql`
+      insert into playtimes (steam_id, game_id, steam_seconds, steam_status, steam_checked_at, bm_seconds) values
+        (76561198000000001, 393380, 5400, 'ok', now(), 59), (76561198000000002, 393380, null, 'private', now(), 7200)`;
+    const file = join(folder, "excel.csv");
+    assert.equal((await run(`players export ${file} --spreadsheet`)).code, 0);
+    const bytes = await readFile(file);
+    assert.deepEqual([bytes[0], bytes[1]], [0xff, 0xfe]);
+    const rows = await cellsOf(bytes, 1_000);
+    const column = (name: string) => rows.map((cells) => cells[rows[0]?.indexOf(name) ?? -1]);
+    assert.deepEqual(column("steam_id"), ["steam_id", '="76561198000000001"', '="76561198000000002"']);
+    assert.deepEqual(column("steam_hours"), ["steam_hours", "2", ""]);
+    assert.deepEqual(column("bm_hours"), ["bm_hours", "0", "2"]);
+    await db.sql`truncate playtimes`;
+    assert.match((await run(`import-csv ${file}`)).out, /2 {2}taken$/);
+    assert.deepEqual(
+      (await stored()).map(({ id, steam, bm }) => [id, steam, bm]),
+      [
+        ["76561198000000001", 5_400, 59],
+        ["76561198000000002", null, 7_200],
+      ],
+    );
+    await rm(file);
+  });
+
+  test("npm without -s would write its lines before the table: that is refused with what to type", async () => {
+    const env = { ...environmentOf(db), PLAYTIME_SERVER_DATA_DIR: folder, npm_lifecycle_event: "cli" };
+    const refused = await cli("players export", { env });
+    assert.equal(refused.code, 1);
+    assert.match(
+      refused.err,
+      /Name the file, npm run cli -- players export FILE, or use -s: npm run -s cli -- players export - > FILE/,
+    );
+    assert.equal((await cli("players export", { env: { ...env, npm_config_loglevel: "silent" } })).code, 0);
   });
 
   test("--game is the game of all rows; without it the column is needed", async () => {
@@ -295,7 +397,11 @@ describe("the commands", () => {
     assert.match((await importing("steam_id,game_id,steam_id\n")).err, /without steam_id twice/);
     assert.match((await run(`import-csv ${folder}/none.csv`)).err, /none\.csv: there is no such file/);
     assert.deepEqual(await readdir(folder), []);
-    await writeFile(join(folder, "empty.csv"), "steam_id,game_id\n");
-    assert.equal((await run(`import-csv ${folder}/empty.csv`)).code, 0);
+    await writeFile(join(folder, "empty.csv"), "steam_id,game_id\n,\n");
+    assert.deepEqual(await run(`import-csv ${folder}/empty.csv`), {
+      code: 1,
+      out: "",
+      err: "The table has a line with the names of the columns, and no rows below it. Nothing was taken.",
+    });
   });
 });

@@ -159,6 +159,9 @@ export const en = {
       "updated-asc": "longest unchanged",
     },
     export: "Export CSV",
+    exportForSpreadsheet: "Export for Excel",
+    exportForSpreadsheetHint:
+      "Excel and other spreadsheets open this file without changing the Steam IDs. Hours are whole.",
     next: "Next page",
     first: "First page",
     none: "Nobody matches.",

@@ -155,6 +155,9 @@ export const ru: Texts = {
       "updated-asc": "давно не менявшиеся",
     },
     export: "Выгрузить CSV",
+    exportForSpreadsheet: "Выгрузить для Excel",
+    exportForSpreadsheetHint:
+      "Excel и другие таблицы откроют этот файл, не испортив Steam ID. Часы округлены до целых.",
     next: "Следующая страница",
     first: "Первая страница",
     none: "Никого не нашлось.",
