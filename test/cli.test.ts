@@ -253,6 +253,20 @@ test("as a process it exits with the code, prints data to standard output and pr
   );
 });
 
+test("an invisible end of a secret is cut off with a remark, of a password too, whose blank may be meant", async () => {
+  await insertConnections(db);
+  for (const ending of ["\n\n", " ", "\r\n \r\n", "\u200b", "\ufeff"]) {
+    const { code, err } = await run("connections set-secret script plugin --secret -", {
+      input: `a-secret-0123456789${ending}`,
+    });
+    assert.deepEqual([code, err], [0, "The secret ended with a blank or a line end, which was cut off."]);
+    const [row] = await db.sql`select secret from connections where kind = 'script'`;
+    assert.equal(row?.["secret"], "a-secret-0123456789");
+  }
+  const empty = await run("connections set-secret script plugin --secret -", { input: " \n" });
+  assert.equal(empty.code, 2);
+});
+
 const hasScript = spawnSync("script", ["--version"]).status === 0;
 
 test("on a terminal the secret is asked for, Enter makes one, and remove wants yes", {

@@ -27,10 +27,15 @@ async function setPassword(context: Context): Promise<void> {
   if (!config.ADMIN.ENABLED) warn("But the panel is switched off: [ADMIN] ENABLED = false.");
 }
 
+/** Files bring them along; a blank may be the end of a password. */
+const lineEnds = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+$/u;
+
 async function passwordFrom({ options, ask, readInput }: Context): Promise<{ chosen: string; isMade: boolean }> {
   const option = stringOption(options, "password");
   const given =
-    option === "-" ? await readInput() : (option ?? (await ask?.("A new password (Enter makes one): ")) ?? "");
+    option === "-"
+      ? (await readInput()).replace(lineEnds, "")
+      : (option ?? (await ask?.("A new password (Enter makes one): ")) ?? "");
   if (given === "" && option !== undefined) throw new CommandProblem("The password is empty.");
   return given === ""
     ? { chosen: makePassword(), isMade: true }

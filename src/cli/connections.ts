@@ -203,12 +203,19 @@ async function secretFor(kind: Kind, { options, ask, readInput, warn }: Context)
       kind === "battlemetrics" ? "The secret that BattleMetrics shows for the webhook" : "A secret of your own";
     secret = (await ask(`${where} (Enter makes a strong one): `)).trim() || undefined;
   }
-  const chosen = secret === undefined ? makeSecret() : secretText(secret, "the secret");
+  const chosen = secret === undefined ? makeSecret() : secretText(withoutEnding(secret, warn), "the secret");
   if ([...chosen].length < shortSecretCharacters)
     warn(
       `The secret is shorter than ${shortSecretCharacters} characters: it could be guessed. It is taken all the same.`,
     );
   return chosen;
+}
+
+/** Files and variables bring line ends along, and copying brings blanks: neither is meant. */
+function withoutEnding(secret: string, warn: Context["warn"]): string {
+  const cut = secret.replace(/[\s\p{Cc}\p{Cf}]+$/u, "");
+  if (cut !== secret) warn("The secret ended with a blank or a line end, which was cut off.");
+  return cut;
 }
 
 function publicly({ secret, oldSecret: _, ...connection }: Connection) {
