@@ -2,12 +2,12 @@ import { isUtf8 } from "node:buffer";
 import { Malformed } from "./parse.ts";
 
 /**
- * JSON.parse that keeps every digit: a whole number of 16 or more digits comes back as text, because
+ * JSON.parse that skips a byte order mark and keeps every digit: a whole number of 16 or more digits comes back as text, because
  * JSON.parse would round 15 of 16 SteamID64s. Throws Malformed for anything but JSON in UTF-8.
  */
 export function parseJson(body: Buffer): unknown {
   if (!isUtf8(body)) throw new Malformed("the body", "JSON in UTF-8");
-  const text = body.toString("utf8");
+  const text = body.toString("utf8").replace(/^\ufeff/, "");
   try {
     return JSON.parse(longNumber.test(text) ? quoteLongNumbers(text) : text);
   } catch {

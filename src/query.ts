@@ -70,6 +70,8 @@ function verifyQuery(connection: Connection, header: string | string[] | undefin
 }
 
 const mostIds = 120;
+/** A player without a Steam ID, as SquadJS (null), Go and C# (their zero values) write it: must not spoil the call for all others. */
+const nobody = new Set<unknown>([null, "", 0, "0"]);
 const isNeedUpdate = optional(boolean, false);
 
 function parseQuery(body: unknown, fixedGameId: number | null): Asked & { refresh: boolean } {
@@ -77,10 +79,11 @@ function parseQuery(body: unknown, fixedGameId: number | null): Asked & { refres
   const entries = fields["steam_ids"];
   if (!Array.isArray(entries) || entries.length < 1 || entries.length > mostIds)
     throw new Malformed("steam_ids", `a list of 1 to ${mostIds} Steam IDs`);
-  // SquadJS knows players without a Steam ID; its null must not spoil the call for all others.
   const steamIds = new Set<SteamId>();
   for (const [index, entry] of entries.entries())
-    if (entry !== null) steamIds.add(isSteamId(entry) ? entry : steamId(entry, `steam_ids[${index}]`));
+    if (isSteamId(entry)) steamIds.add(entry);
+    else if (!nobody.has(typeof entry === "string" ? entry.trim() : entry))
+      steamIds.add(steamId(entry, `steam_ids[${index}]`));
   return {
     steamIds: [...steamIds],
     gameId: fixedGameId ?? gameId(fields["game_id"], "game_id"),

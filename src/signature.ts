@@ -21,9 +21,9 @@ export function isSameText(a: string, b: string): boolean {
 
 const sha256 = (text: string) => createHash("sha256").update(text).digest();
 
-/** A script's header: the bare hex. Undefined when it is something else. */
+/** A script's header: the bare hex, or `sha256=<hex>` as other services write it. Undefined when it is something else. */
 export function parseScriptSignature(header: string): string | undefined {
-  const hex = header.trim();
+  const hex = header.trim().replace(/^sha256=/i, "");
   return sha256Hex.test(hex) ? hex : undefined;
 }
 
@@ -43,9 +43,11 @@ export function parseDeliverySignature(header: string): { timestamp: string; sig
   return timestamp && more.length === 0 && signatures.length > 0 ? { timestamp, signatures } : undefined;
 }
 
-const isoTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/;
+const isoTime = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?)(?:Z|([+-](?:[01]\d|2[0-3]))(?::?([0-5]\d))?)$/;
 
-/** Milliseconds since 1970 of an ISO 8601 time with seconds and a zone; NaN for any other text. */
+/** Milliseconds since 1970 of an ISO 8601 time with seconds and a zone (`Z`, `+03:00`, `+0300`, `+03`); NaN for any other text. */
 export function parseTimestamp(text: string): number {
-  return isoTime.test(text) ? Date.parse(text) : Number.NaN;
+  const [, time, hours, minutes = "00"] = isoTime.exec(text) ?? [];
+  if (time === undefined) return Number.NaN;
+  return Date.parse(time + (hours === undefined ? "Z" : `${hours}:${minutes}`));
 }

@@ -106,8 +106,28 @@ test("the answer has the order asked, one entry a player, without the nulls", as
   );
 });
 
-test("nothing but nulls is an empty list", async () => {
-  assert.deepEqual((await ask({ steam_ids: [null, null], game_id: squad })).json, []);
+test("players without a Steam ID are left out however a language writes them; nothing but these is an empty list", async () => {
+  await store(1, { bm_seconds: 1 });
+  const nobody = [null, "", " ", 0, "0"];
+  for (const one of nobody) {
+    const answer = await ask({ steam_ids: [one, player(1)], game_id: squad });
+    assert.deepEqual(
+      answer.json.map((entry: { steam_id: string }) => entry.steam_id),
+      [player(1)],
+    );
+  }
+  assert.deepEqual((await ask({ steam_ids: nobody, game_id: squad })).json, []);
+  for (const one of [false, "00", "x", [], 1])
+    assert.equal((await ask({ steam_ids: [one, player(1)], game_id: squad })).status, 400, String(one));
+});
+
+test("a byte order mark before the JSON is skipped, and sha256= before the signature", async () => {
+  await store(1, { bm_seconds: 1 });
+  const marked = `\ufeff${JSON.stringify(aboutPlayer(1))}`;
+  const signature = `sha256=${hmac(secrets.script, marked)}`;
+  const answer = await ask(marked, { headers: { "x-signature": signature } });
+  assert.equal(answer.json[0].bm_playtime, 1);
+  assert.equal((await ask(`\ufeff${marked}`)).status, 400);
 });
 
 test("Steam IDs written as numbers keep all their digits", async () => {
@@ -316,7 +336,7 @@ test("a wrong signature is 401, a BattleMetrics one too; an unknown path 404, al
   for (const none of [
     "",
     "zz",
-    `sha256=${hmac(secrets.script, body)}`,
+    `sha1=${hmac(secrets.script, body)}`,
     `t=2026-01-01T00:00:00Z,s=${hmac(secrets.script, body)}`,
   ])
     assert.equal((await signed(none)).json.code, "no-signature");

@@ -51,9 +51,17 @@ test("a delivery's header without exactly one time and at least one signature is
     assert.equal(parseDeliverySignature(header), undefined, header);
 });
 
-test("a script's header is the bare hex", () => {
-  assert.equal(parseScriptSignature(`  ${official.signature} `), official.signature);
-  for (const header of ["", "zz", `sha256=${official.signature}`, `t=T,s=${official.signature}`])
+test("a script's header is the bare hex, or sha256= and the hex", () => {
+  for (const header of [`  ${official.signature} `, `sha256=${official.signature}`, ` SHA256=${official.signature}`])
+    assert.equal(parseScriptSignature(header), official.signature, header);
+  for (const header of [
+    "",
+    "zz",
+    "sha256=",
+    `sha1=${official.signature}`,
+    `sha256=sha256=${official.signature}`,
+    `t=T,s=${official.signature}`,
+  ])
     assert.equal(parseScriptSignature(header), undefined);
 });
 
@@ -65,6 +73,9 @@ test("a time has seconds and a zone", () => {
     "2026-01-02T03:04:05.678+00:00",
     "2026-01-02T06:04:05.678+03:00",
     "2026-01-01T21:34:05.678-05:30",
+    "2026-01-02T06:04:05.678+0300",
+    "2026-01-02T06:04:05.678+03",
+    "2026-01-01T21:34:05.678-0530",
   ])
     assert.equal(parseTimestamp(text), expected, text);
   for (const text of [
@@ -75,6 +86,11 @@ test("a time has seconds and a zone", () => {
     "2026-01-02T03:04Z",
     "2026-01-02T03:04:05,678Z",
     "2026-01-02T03:04:05+24:00",
+    "2026-01-02T03:04:05+24",
+    "2026-01-02T03:04:05+3",
+    "2026-01-02T03:04:05+030",
+    "2026-01-02T03:04:05+03:",
+    "2026-01-02T03:04:05Z+03",
     "1767323045",
     "2026-13-02T03:04:05Z",
     "2026-01-02T03:04:05Z, s=1",

@@ -104,6 +104,20 @@ test("a time on the organisation's servers that is no number is 400, and nothing
   assert.deepEqual(await stored(), []);
 });
 
+test("a byte order mark before the JSON is skipped, and the signed time may have any form of zone", async () => {
+  for (const [index, signedAt] of [
+    "2026-01-02T14:59:00+0300",
+    "2026-01-02T14:59:01+03",
+    "2026-01-02T11:59:02Z",
+  ].entries()) {
+    assert.equal(
+      (await deliver(`\ufeff${JSON.stringify({ ...delivery, playtime: index })}`, { signedAt })).status,
+      200,
+    );
+    assert.equal((await stored())[0]?.signed, `2026-01-02T11:59:0${index}.000Z`);
+  }
+});
+
 test("both forms of the address are served, in any case, with a query string, and percent-encoded", async () => {
   for (const path of [
     "/set-playtime/bm/bm",
