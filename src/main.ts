@@ -108,9 +108,13 @@ function announce({ port, database }: Service, config: Config, log: Log, say: (t
     say(`\nPlaytime-Service ${version}\n${lines.map(([name, words]) => `  ${name.padEnd(10)} ${words}\n`).join("")}\n`);
   }
   if (isUnsafePort(port)) log.warn(refusedPort(port));
+  if (process.execArgv.includes("tsx")) log.warn(sharedCacheWords);
   for (const warning of warnings(config)) log.warn(warning);
   for (const remark of config.remarks) log.info(remark);
 }
+
+const sharedCacheWords =
+  "Started by --import tsx, which runs code from the shared temp folder, where other users may have put it first. Use --import ./src/typescript.mjs instead, as the manual's systemd unit does.";
 
 function warnings({ HMAC, STEAM }: Config): string[] {
   const deviation = HMAC.TIMESTAMP_DEVIATION;

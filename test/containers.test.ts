@@ -19,7 +19,7 @@ test("the variables that image and compose file set are settings", () => {
 
 test("image, npm start and the systemd unit run Node with the same heap flags", () => {
   assert.equal(heapFlags.length, 2);
-  const program = `${heapFlags.join(" ")} --import tsx src/main.ts`;
+  const program = `${heapFlags.join(" ")} --import ./src/typescript.mjs src/main.ts`;
   assert.equal(JSON.parse(text("package.json")).scripts.start, `node ${program}`);
   for (const page of ["configs/README.md", "configs/README.ru.md"])
     assert.ok(text(page).includes(`ExecStart=/usr/bin/node ${program}\n`), page);

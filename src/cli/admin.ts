@@ -8,7 +8,8 @@ export const adminCommands: Record<string, Command> = {
     args: "",
     summary: "set the password of the panel at /admin/, and sign everybody out there",
     details: [
-      "--password P    the password; - reads it from standard input, out of the shell's history.",
+      "--password -    read the password from standard input. One that stands here itself (--password P) is seen by other",
+      "                users of the machine, in ps, and stays in the shell's history.",
       "                Without it a terminal asks for it, and otherwise a strong one is made.",
     ],
     options: { password: { type: "string" } },

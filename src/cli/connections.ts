@@ -14,7 +14,8 @@ import { type Command, CommandProblem, type Context, confirm, stringOption, tabl
 import { howToUse } from "./how-to-use.ts";
 
 const secretDetails = [
-  "--secret S      the HMAC secret; - reads it from standard input, out of the shell's history.",
+  "--secret -      read the HMAC secret from standard input. A secret that stands here itself (--secret S) is seen by",
+  "                other users of the machine, in ps, and stays in the shell's history.",
   "                Without it a terminal asks for it, and otherwise a strong one is made.",
 ];
 

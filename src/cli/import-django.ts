@@ -12,8 +12,9 @@ export const importDjangoCommands: Record<string, Command> = {
     args: "",
     summary: "bring all over from the Django service",
     details: [
-      "--from URL      its database: postgres://user:password@host:5432/name; - reads it from standard input, out of",
-      "                the shell's history. Without it the tables are looked for in the configured database.",
+      "--from -        read its address, postgres://user:password@host:5432/name, from standard input. An address that",
+      "                stands here itself (--from URL) is seen by other users of the machine, in ps, and stays in the",
+      "                shell's history. Without it the tables are looked for in the configured database.",
       "--dry-run       change nothing, only tell what would be done",
     ],
     options: { from: { type: "string" }, "dry-run": { type: "boolean" } },

@@ -4,6 +4,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { heapFlags } from "../support/heap-flags.ts";
+import { loader } from "../support/program.ts";
 
 export type Running = { url: string; pid: number; stop: () => Promise<void> };
 
@@ -58,7 +59,7 @@ type StartOptions = { env?: NodeJS.ProcessEnv; cwd?: string; group?: boolean };
 
 /** A server of this folder, which ends with us. */
 export const startHelper = (name: string, args: string[] = []) =>
-  start(process.execPath, ["--import", "tsx", fileURLToPath(new URL(name, import.meta.url)), ...args]);
+  start(process.execPath, ["--import", loader, fileURLToPath(new URL(name, import.meta.url)), ...args]);
 
 /** What `npm run build` has made in a checkout, run as it ships. */
 export function startService(env: NodeJS.ProcessEnv, { checkout = root, flags = [] as string[] } = {}) {

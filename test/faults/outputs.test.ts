@@ -11,6 +11,7 @@ import { promisify } from "node:util";
 import { createTestDatabase, environmentOf, type TestDatabase } from "../support/database.ts";
 import { heapFlags } from "../support/heap-flags.ts";
 import { freePort } from "../support/postgres.ts";
+import { nodeArgs } from "../support/program.ts";
 import { deliverySignature, insertConnections, post, secrets } from "../support/service.ts";
 
 /*
@@ -33,8 +34,7 @@ type Outputs = { stdout?: Output; stderr?: Output; terminal?: boolean };
 /** The service with these outputs, every refusal a line of its log. It does not outlive the test. */
 async function start(context: TestContext, { stdout = "pipe", stderr = "pipe", terminal = false }: Outputs = {}) {
   const port = await freePort();
-  const program = process.env["TEST_COMPILED"] ? ["dist/main.js"] : ["--import", "tsx", "src/main.ts"];
-  const service = [process.execPath, ...heapFlags, ...program];
+  const service = [process.execPath, ...heapFlags, ...nodeArgs("src/main.ts")];
   const [file = "", ...args] = terminal ? ["script", "-qefc", `exec ${service.join(" ")}`, "/dev/null"] : service;
   const child = spawn(file, args, {
     env: {

@@ -2,11 +2,13 @@ import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
 const isCompiled = import.meta.url.endsWith(".js");
+/** Lets Node run TypeScript. */
+export const loader = new URL("../../src/typescript.mjs", import.meta.url).href;
 
 /** What Node is told to run a file of this project, such as src/main.ts: the compiled one where we are compiled too. */
 export function nodeArgs(file: string): string[] {
   const path = fileURLToPath(new URL(`../../${file}`, import.meta.url));
-  return isCompiled ? [path.replace(/\.ts$/, ".js")] : ["--import", "tsx", path];
+  return isCompiled ? [path.replace(/\.ts$/, ".js")] : ["--import", loader, path];
 }
 
 export type Ended = { code: number; stdout: string; stderr: string };
