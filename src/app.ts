@@ -27,7 +27,7 @@ export async function createApp({ config, database, port, log, now = () => new D
     timeoutMs: config.STEAM.TIMEOUT * 1_000,
     callsPerSecond: config.STEAM.CALLS_PER_SECOND,
     callsPerDay: config.STEAM.CALLS_PER_DAY,
-    callsToday: await activityIn(database)
+    callsToday: await activityIn(database.aside)
       .steamCallsToday()
       .catch(() => 0),
     playtimes,
@@ -35,7 +35,7 @@ export async function createApp({ config, database, port, log, now = () => new D
     log,
   });
   const activity = config.ADMIN.ENABLED
-    ? createActivity({ database, steamEnded: () => steam.status().ended, log, now })
+    ? createActivity({ database: database.aside, steamEnded: () => steam.status().ended, log, now })
     : undefined;
   const watchers = [activity?.record, metrics?.onEnd].filter((watcher) => watcher !== undefined);
   const shared = { directory, playtimes, now, hmacEnabled: config.HMAC.ENABLE };
@@ -60,7 +60,8 @@ export async function createApp({ config, database, port, log, now = () => new D
     "GET /readyz": ready(database),
     ...(metrics ? { "GET /metrics": metrics.page(config.METRICS.TOKEN, { directory, steam, database }) } : {}),
   });
-  const panel = activity && panelHandler({ config, database, directory, playtimes, steam, activity, port, now, log });
+  const aside = { database: database.aside, playtimes: playtimesIn(database.aside) };
+  const panel = activity && panelHandler({ ...aside, config, directory, steam, activity, port, now, log });
   return {
     route: (call: Call) => (panel && /^\/admin(?:\/|$)/.test(call.path) ? panel : route(call)),
     stop: async () => {

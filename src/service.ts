@@ -20,11 +20,11 @@ export async function startService({ config, log, onGone, settings }: ServiceOpt
   try {
     let port = 0;
     const app = await createApp({ config, database: opened.database, port: () => port, log });
-    if (await opened.database.run(awaitsImport)) log.warn(importWords);
+    if (await opened.database.aside.run(awaitsImport)) log.warn(importWords);
     const server = await serve({ route: app.route, host: config.SERVER.HOST, port: config.SERVER.PORT, log });
     port = server.port;
     const backups = keepBackups({
-      database: opened.database,
+      database: opened.database.aside,
       folder: join(config.SERVER.DATA_DIR, "backups"),
       everyHours: config.BACKUP.EVERY_HOURS,
       keep: config.BACKUP.KEEP,

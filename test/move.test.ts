@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { createClient } from "../src/database/connect.ts";
 import { importDjango } from "../src/django/import.ts";
 import { awaitsImport } from "../src/django/source.ts";
 import { startService } from "../src/service.ts";
@@ -103,7 +104,7 @@ for (const [index, installation] of installations.entries())
       const storeRows = async (rows: Row[]) => {
         await db.sql`truncate playtimes, playtime_playtime`;
         await insertTimes(db.sql, rows.map(recordedTimes));
-        const from = db.database.single();
+        const from = createClient(db.address, 1);
         await importDjango({
           from,
           into: db.database,

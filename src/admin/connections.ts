@@ -12,7 +12,7 @@ import type { Directory } from "../connections/directory.ts";
 import { publicUrl } from "../connections/how-to-use.ts";
 import { connectionPath } from "../connections/paths.ts";
 import { ownUrl, type Tried, trySample } from "../connections/sample.ts";
-import type { Database } from "../database/connect.ts";
+import type { Way } from "../database/way.ts";
 import type { Answer } from "../http/call.ts";
 import { Refusal } from "../http/refusal.ts";
 import type { Log } from "../log.ts";
@@ -31,7 +31,7 @@ import { formOf, type PageHandler, page, type Request, seeOther } from "./page.t
 
 export type ConnectionsDeps = {
   config: Pick<Config, "SERVER">;
-  database: Database;
+  database: Way;
   directory: Pick<Directory, "refresh">;
   activity: Pick<Activity, "flush">;
   /** Our own port, once we listen. */

@@ -1,7 +1,7 @@
 import type { Config } from "../config.ts";
 import { connectionsIn } from "../connections/connections.ts";
-import type { Database } from "../database/connect.ts";
 import { isEmbedded } from "../database/open.ts";
+import type { Way } from "../database/way.ts";
 import { statisticsIn } from "../players/statistics.ts";
 import type { Steam } from "../steam.ts";
 import { activityIn } from "../watch/activity.ts";
@@ -13,7 +13,7 @@ const newestPlayers = 8;
 
 export type OverviewDeps = {
   config: Config;
-  database: Database;
+  database: Way;
   steam: Pick<Steam, "status">;
   now: () => Date;
 };

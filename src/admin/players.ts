@@ -1,6 +1,6 @@
 import { atMost } from "../at-most.ts";
 import type { Config } from "../config.ts";
-import type { Database } from "../database/connect.ts";
+import type { Way } from "../database/way.ts";
 import { Refusal } from "../http/refusal.ts";
 import type { Log } from "../log.ts";
 import { gameId, isSteamId, largestInteger, Malformed, oneOf, type Parser, type SteamId } from "../parse.ts";
@@ -30,7 +30,7 @@ const exportsAtOnce = 2;
 
 export type PlayersDeps = {
   config: Pick<Config, "STEAM">;
-  database: Database;
+  database: Way;
   playtimes: Playtimes;
   steam: Steam;
   activity: Pick<Activity, "flush">;

@@ -54,7 +54,7 @@ const readPaths = (sql: Sql) =>
   >`select kind, path, created_at as "createdAt" from connections`;
 
 export type RestoreOptions = {
-  database: Pick<Database, "single">;
+  database: Pick<Database, "alone">;
   file: FileHandle;
   replace: boolean;
   onProgress: OnProgress;

@@ -8,7 +8,7 @@ import { holdsRows } from "./tables.ts";
 import { writeBackup } from "./write.ts";
 
 export type ScheduleOptions = {
-  database: Pick<Database, "run" | "single">;
+  database: Pick<Database, "run" | "alone">;
   /** Made when missing. */
   folder: string;
   /** 0: none is made. */

@@ -29,7 +29,7 @@ export type TableLine = { table: string; columns: readonly string[] };
 export type LastLine = { end: true; sha256: string };
 
 export type WriteOptions = {
-  database: Pick<Database, "single">;
+  database: Pick<Database, "alone">;
   to: Writable;
   onProgress?: (done: number, total: number) => void;
   /** Called after each batch: what it waits for, the backup waits for too. */

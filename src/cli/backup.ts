@@ -43,7 +43,7 @@ function restore(context: Context): Promise<void> {
     withInput(name, context, async (file) => {
       const header = await checkBackup(file, progressBar(context.draw, "rows checked"));
       const database = await context.open();
-      const here = await countRows(database.sql);
+      const here = await database.alone(countRows);
       const isEmpty = sumOf(here) === 0;
       const replace = context.options["replace"] === true;
       if (!isEmpty && !replace) throw new BackupProblem(notEmpty);

@@ -1,7 +1,7 @@
 import type { Readable, Writable } from "node:stream";
 import type { ParseArgsConfig } from "node:util";
 import type { Config } from "../config.ts";
-import type { Opened } from "../database/open.ts";
+import type { Way } from "../database/way.ts";
 import { visible } from "../visible.ts";
 
 /** One command of the operator. */
@@ -22,7 +22,7 @@ export type Context = {
   options: Options;
   config: Config;
   /** Opened on first use; also beside a running service. */
-  open: () => Promise<Opened["database"]>;
+  open: () => Promise<Way>;
   print: (line: string) => void;
   /** For remarks that are not data: to standard error. */
   warn: (line: string) => void;

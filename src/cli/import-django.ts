@@ -25,21 +25,23 @@ export const importDjangoCommands: Record<string, Command> = {
 async function run(context: Context): Promise<void> {
   const given = stringOption(context.options, "from");
   const url = given === "-" ? (await context.readInput()).trim() : given;
-  const source = url === undefined ? (await context.open()).single() : sourceAt(url);
+  if (url === undefined) {
+    const database = await context.open();
+    return database.alone((source) => importFrom(source, context, here));
+  }
+  const source = sourceAt(url);
   try {
-    if (!(await holdsTables(source)))
-      throw new CommandProblem(
-        url === undefined
-          ? "The configured database holds no tables of the Django service. Name the one that does: import-django --from postgres://user:password@host:5432/name"
-          : "The database that --from names holds no tables of the Django service.",
-      );
-    await importFrom(source, context);
+    await importFrom(source, context, "The database that --from names holds no tables of the Django service.");
   } finally {
     await source.end({ timeout: 2 });
   }
 }
 
-async function importFrom(source: Sql, context: Context): Promise<void> {
+const here =
+  "The configured database holds no tables of the Django service. Name the one that does: import-django --from postgres://user:password@host:5432/name";
+
+async function importFrom(source: Sql, context: Context, wordsForNone: string): Promise<void> {
+  if (!(await holdsTables(source))) throw new CommandProblem(wordsForNone);
   const into = await context.open();
   const dryRun = context.options["dry-run"] === true;
   const skipped = skippedRows(context.warn);

@@ -59,7 +59,7 @@ export async function runCli(args: string[], given: Io): Promise<number> {
     const log = createLog({ level: "warn", readable: true, write: (line) => io.warn(line.trimEnd()) });
     const open = async () => {
       opened ??= openDatabase(config, log, { besideService: true });
-      return (await opened).database;
+      return (await opened).database.aside;
     };
     await command.run({ ...io, positionals, options, config, open });
     return 0;

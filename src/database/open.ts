@@ -2,10 +2,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Config } from "../config.ts";
 import { errorCode } from "../error-code.ts";
 import type { Log } from "../log.ts";
-import { type Address, connect, createClient, type Database } from "./connect.ts";
+import { Malformed } from "../parse.ts";
+import { type Address, describe, remarksOf, type ServerAddress } from "./address.ts";
+import { connect, type Database, type Sql } from "./connect.ts";
 import { embeddedDatabase, embeddedUser, findRunning, startEmbedded } from "./embedded/embedded.ts";
 import { migrate } from "./migrate.ts";
 import { DatabaseProblem } from "./problem.ts";
+import { createServer, type Server } from "./server.ts";
 
 export type Opened = {
   database: Database;
@@ -25,30 +28,30 @@ type Options = {
 
 /** The configured database with its schema up to date. Throws DatabaseProblem. */
 export async function openDatabase(config: Config, log: Log, options: Options = {}): Promise<Opened> {
-  const address = serverAddress(config);
-  const place = address
-    ? { address, description: describe(address), close: async () => {} }
-    : await openEmbedded(config, log, options);
+  const { besideService } = options;
+  const address = configured(config);
+  const place = address ? named(address, log) : await openEmbedded(config, log, options);
   try {
-    const ran = await waitAndMigrate(place.address, place.description, config.POSTGRES.WAIT_SECONDS, log);
+    const server = createServer(place.address, log);
+    const ran = await waitAndMigrate(server, place.description, config.POSTGRES.WAIT_SECONDS, log);
     if (ran.length > 0) log.info("the schema was brought up to date", { files: ran.join(", ") });
+    const database = connect(place.address, log, { server, ...(besideService ? { longAtOnce: 2 } : {}) });
+    return {
+      database,
+      description: place.description,
+      close: async () => {
+        await database.close();
+        await place.close();
+      },
+    };
   } catch (error) {
     await place.close();
     throw error;
   }
-  const database = connect(place.address, log);
-  return {
-    database,
-    description: place.description,
-    close: async () => {
-      await database.close();
-      await place.close();
-    },
-  };
 }
 
 /** The configured server; undefined for the embedded database. */
-function serverAddress({ POSTGRES, databaseUrl }: Config): Address | undefined {
+function configured({ POSTGRES, databaseUrl }: Config): Address | undefined {
   if (databaseUrl) return { url: databaseUrl };
   if (!POSTGRES.HOST) return undefined;
   return {
@@ -61,8 +64,17 @@ function serverAddress({ POSTGRES, databaseUrl }: Config): Address | undefined {
   };
 }
 
+function named(address: Address, log: Log) {
+  try {
+    for (const remark of remarksOf(address)) log.info(remark);
+    return { address, description: describe(address), close: async () => {} };
+  } catch (error) {
+    throw error instanceof Malformed ? new DatabaseProblem(`${error.message}.`) : error;
+  }
+}
+
 /** Whether the service brings its database along. */
-export const isEmbedded = (config: Config) => serverAddress(config) === undefined;
+export const isEmbedded = (config: Config) => configured(config) === undefined;
 
 async function openEmbedded({ SERVER, POSTGRES }: Config, log: Log, { besideService, onGone, settings }: Options) {
   const running = besideService ? await findRunning(SERVER.DATA_DIR) : undefined;
@@ -76,7 +88,7 @@ async function openEmbedded({ SERVER, POSTGRES }: Config, log: Log, { besideServ
         ...(settings ? { settings } : {}),
       });
   const socketDir = running?.socketDir ?? started?.socketDir ?? "";
-  const address = {
+  const address: ServerAddress = {
     host: socketDir,
     port: 5432,
     database: embeddedDatabase,
@@ -88,24 +100,19 @@ async function openEmbedded({ SERVER, POSTGRES }: Config, log: Log, { besideServ
   return { address, description, close: async () => started?.stop() };
 }
 
-/** Host, port and database, without user and password. */
-function describe(address: Address): string {
-  if (!("url" in address)) return `PostgreSQL at ${address.host}:${address.port}, database ${address.database}`;
-  const [plain = ""] = address.url.replace(/^\w+:\/\//, "").split("?");
-  return `PostgreSQL at ${plain.slice(plain.lastIndexOf("@") + 1)}`;
-}
-
 const pauseMs = 500;
 const pauseMostMs = 5_000;
 
 /** A server that is not up yet is waited for; one log line a try. */
-async function waitAndMigrate(address: Address, description: string, waitSeconds: number, log: Log): Promise<string[]> {
+async function waitAndMigrate(server: Server, description: string, waitSeconds: number, log: Log): Promise<string[]> {
   const untilMs = performance.now() + waitSeconds * 1_000;
   for (let attempt = 0; ; attempt += 1) {
-    const client = createClient(address, 1);
+    let client: Sql | undefined;
     try {
+      client = await server.client({ statementMs: 0 });
       return await migrate(client);
     } catch (error) {
+      if (server.refusedLimit(error)) continue;
       if (error instanceof DatabaseProblem) throw error;
       const reason = reasonOf(error);
       const leftMs = untilMs - performance.now();
@@ -113,15 +120,15 @@ async function waitAndMigrate(address: Address, description: string, waitSeconds
       log.warn("waiting for the database", { database: description, reason, secondsLeft: Math.ceil(leftMs / 1_000) });
       await sleep(Math.min(leftMs, pauseMostMs, pauseMs * 1.5 ** attempt));
     } finally {
-      await client.end({ timeout: 1 });
+      await client?.end({ timeout: 1 });
     }
   }
 }
 
-/** Anything of the network, and a server that is starting, stopping or full; a wrong name or password will not heal. */
+/** Anything of the network, and a server that is starting, stopping, full or a standby; a wrong name or password will not heal. */
 function mayPass(error: unknown): boolean {
   const code = errorCode(error);
-  return code.length !== 5 || /^(08|53|57)/.test(code);
+  return code.length !== 5 || /^(08|53|57|25006)/.test(code);
 }
 
 /** Why a database cannot be reached, in a few words without secrets. */

@@ -1,40 +1,48 @@
 import { errorCode } from "../error-code.ts";
-import type { Database, Sql } from "./connect.ts";
+import type { Sql } from "./client.ts";
 import { DatabaseProblem } from "./problem.ts";
+import type { Way } from "./way.ts";
 
 /**
  * Runs `work` in one transaction on a connection of its own: all of it counts or nothing. A "snapshot" sees everything as
  * it was at one moment and can change nothing. Throws DatabaseProblem when the connection is lost; `signal` ends it early.
  */
-export async function inTransaction<T>(
-  database: Pick<Database, "single">,
+export function inTransaction<T>(
+  database: Pick<Way, "alone">,
   kind: "snapshot" | "change",
   work: (sql: Sql) => Promise<T>,
   signal?: AbortSignal,
 ): Promise<T> {
-  const sql = database.single();
-  const end = () => sql.end({ timeout: 0 });
-  signal?.addEventListener("abort", end, { once: true });
-  try {
-    await sql`begin ${kind === "snapshot" ? sql`isolation level repeatable read read only` : sql``}`;
-    // The driver would go on with a new connection, outside of the transaction.
-    Object.assign(sql.options, { socket: () => Promise.reject(connectionLost()) });
-    const result = await work(sql);
-    // And it may report a statement as done that never was: where its connection broke just then.
-    const { command } = await sql`commit`;
-    if (command !== "COMMIT") throw connectionLost();
-    return result;
-  } catch (error) {
-    throw lost.test(errorCode(error)) ? connectionLost() : error;
-  } finally {
-    signal?.removeEventListener("abort", end);
-    // What was not committed, the server takes back.
-    await end();
-  }
+  return database.alone(async (sql) => {
+    const end = () => sql.end({ timeout: 0 });
+    signal?.addEventListener("abort", end, { once: true });
+    try {
+      await sql`begin ${kind === "snapshot" ? sql`isolation level repeatable read read only` : sql``}`;
+      // Its role may have a limit of time, as we recommend with a pooler.
+      await sql`select set_config('statement_timeout', '0', true)`;
+      // The driver would go on with a new connection, outside of the transaction.
+      Object.assign(sql.options, { socket: () => Promise.reject(connectionLost()) });
+      const result = await work(sql);
+      // And it may report a statement as done that never was: where its connection broke just then.
+      const { command } = await sql`commit`;
+      if (command !== "COMMIT") throw connectionLost();
+      return result;
+    } catch (error) {
+      throw isLost(error) ? connectionLost() : error;
+    } finally {
+      // What was not committed, the server takes back.
+      signal?.removeEventListener("abort", end);
+    }
+  }, signal);
 }
 
 /** Of the driver, of the system, and of a Postgres that ends us or stops. */
-const lost = /^(CONNECTION_|CONNECT_|ECONN|ETIMEDOUT|08|57P)/;
+function isLost(error: unknown): boolean {
+  const code = errorCode(error);
+  // It may also be of what the work writes to; the driver says of which statement it was.
+  if (code === "EPIPE") return error instanceof Error && "query" in error;
+  return /^(CONNECTION_|CONNECT_|ECONN|ETIMEDOUT|08|57P)/.test(code);
+}
 
 export function connectionLost(): DatabaseProblem {
   return new DatabaseProblem("The connection to the database was lost: try again.");

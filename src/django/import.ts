@@ -11,7 +11,7 @@ export type Tally = Record<Kind | "players", Map<string, number>>;
 export type ImportOptions = {
   /** A single connection to the database of the Django service, which may be the same as ours. */
   from: Sql;
-  into: Database;
+  into: Pick<Database, "run" | "alone">;
   /** Only count what would be done. */
   dryRun: boolean;
   /** Called after each batch of players. */
@@ -30,7 +30,7 @@ export async function importDjango(options: ImportOptions): Promise<Tally> {
   const tally: Tally = { battlemetrics: new Map(), script: new Map(), players: new Map() };
   await readDjango(options.from, async ({ connections, playerCount, players }) => {
     // The players come first: a script that is let in must find them.
-    await importPlayers(players, playerCount, tally.players, options);
+    await options.into.alone((sql) => importPlayers(players, playerCount, tally.players, sql, options));
     await importConnections(connections, tally, options);
   });
   return tally;
@@ -44,7 +44,8 @@ async function importPlayers(
   batches: AsyncIterable<DjangoPlayer[]>,
   total: number,
   counts: Map<string, number>,
-  { into, dryRun, onProgress, onSkipped }: ImportOptions,
+  sql: Sql,
+  { dryRun, onProgress, onSkipped }: ImportOptions,
 ): Promise<void> {
   let done = 0;
   let last: ImportedPlayer | undefined;
@@ -69,7 +70,7 @@ async function importPlayers(
     await writing;
     writing = (async () => {
       await onSkipped(skipped);
-      const found = await writePlayers(into.sql, players, dryRun);
+      const found = await writePlayers(sql, players, dryRun);
       add(counts, "taken", found.unknown);
       add(counts, "taken over an older row here", found.older);
       add(counts, "left: the row here has a time signed by BattleMetrics", found.signed);

@@ -53,7 +53,7 @@ const pageRows = 50;
  * Lists of players, page by page: what an index serves at once, anything else within a limit of time, or "too-slow"; "busy" when
  * others are being read. Throws the Refusal "database-away".
  */
-export function playersListIn(database: Pick<Database, "run" | "single">, limitMs = mostMs) {
+export function playersListIn(database: Pick<Database, "run" | "alone">, limitMs = mostMs) {
   const limited = atMost(readsAtOnce);
 
   return async (listing: Listing): Promise<PlayersPage | "too-slow" | "busy"> => {
@@ -71,6 +71,7 @@ export function playersListIn(database: Pick<Database, "run" | "single">, limitM
         );
       } catch (error) {
         if (errorCode(error) === statementCancelled) return "too-slow";
+        if (error instanceof Refusal && error.code === "overloaded") return "busy";
         throw error instanceof DatabaseProblem ? new Refusal("database-away") : error;
       }
     });

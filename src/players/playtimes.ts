@@ -1,7 +1,7 @@
 import { coalesce } from "../coalesce.ts";
 import { type Database, isoTime, type Sql } from "../database/connect.ts";
 import { list, newestOfEach } from "../database/rows.ts";
-import { Refusal } from "../http/refusal.ts";
+import { errorCode } from "../error-code.ts";
 import { oneOf, type SteamId } from "../parse.ts";
 import { type Delivery, type History, storeDeliveries } from "./deliveries.ts";
 
@@ -51,7 +51,8 @@ export type Correction = {
 
 export type Asked = { steamIds: readonly SteamId[]; gameId: number };
 
-const concernsAll = (error: unknown) => error instanceof Refusal;
+// A value that does not fit is the fault of one row; anything else would befall each of them.
+const concernsAll = (error: unknown) => !/^2[23]/.test(errorCode(error));
 const writes = { batchSize: 1_000, waitingItems: 10_000, concernsAll };
 // The rows of a batch live until its last one has come: larger ones cost more in garbage collection than they save.
 // A second one beside: while we read the rows of one, the database works on the other (100 players: 800 queries/s instead of

@@ -44,7 +44,7 @@ export type ExportOptions = {
  * Writes the chosen players as a table, as they are at one moment: CSV, or what spreadsheets open without changing a value.
  * Returns how many players there are.
  */
-export function exportPlayers(database: Pick<Database, "single">, to: Writable, options: ExportOptions) {
+export function exportPlayers(database: Pick<Database, "alone">, to: Writable, options: ExportOptions) {
   const { filter } = options;
   return inTransaction(database, "snapshot", async (sql) => {
     const [counted] = await sql<{ rows: string }[]>`
@@ -155,10 +155,19 @@ export async function checkPlayers(file: FileHandle, options: TableOptions): Pro
  * Takes the players of a table that was checked, as the import from the Django service does: never over a row with a time
  * that BattleMetrics signed, and never none over a time. Rows that name no time of their own count as of now.
  */
-export async function importPlayers(
+export function importPlayers(
   file: FileHandle,
   options: TableOptions,
-  { sql }: Pick<Database, "sql">,
+  database: Pick<Database, "alone">,
+  onProgress: (done: number) => void,
+): Promise<Found & { rows: number }> {
+  return database.alone((sql) => importRows(file, options, sql, onProgress));
+}
+
+async function importRows(
+  file: FileHandle,
+  options: TableOptions,
+  sql: Sql,
   onProgress: (done: number) => void,
 ): Promise<Found & { rows: number }> {
   const [clock] = await sql<{ at: string }[]>`select now() - interval '1 ms' as at`;

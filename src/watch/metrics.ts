@@ -174,7 +174,7 @@ function databaseFamilies({ database }: Sources): Family[] {
   const { isUp, connections, active, statements, busySeconds, failures, renewals } = database.status();
   return [
     gauge("playtime_database_up", "1 when the last statement worked.", isUp ? 1 : 0),
-    gauge("playtime_database_connections", "The most connections of the pool.", connections),
+    gauge("playtime_database_connections", "The most connections that are opened.", connections),
     gauge("playtime_database_statements_active", "Statements under way; more than connections: some wait.", active),
     counter("playtime_database_statements_total", "Statements that have ended.", statements),
     counter("playtime_database_statement_seconds_total", "Time that they took, waiting and retries in.", busySeconds),

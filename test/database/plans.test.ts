@@ -171,7 +171,7 @@ test("in the panel the newest, a beginning of an ID, and their later pages are r
   ];
   for (const [listing, index] of cases) {
     const sent = await sentBy(({ run }) =>
-      playersListIn({ run, single: () => assert.fail("a limit of time") })(listing),
+      playersListIn({ run, alone: () => assert.fail("a limit of time") })(listing),
     );
     assert.equal(sent.length, 1);
     await assertByKey(sent, index);

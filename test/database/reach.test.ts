@@ -85,7 +85,9 @@ async function opened(postgres: Partial<Config["POSTGRES"]>, databaseUrl = "") {
 async function isEncrypted(postgres: Partial<Config["POSTGRES"]>, databaseUrl?: string): Promise<boolean> {
   const { database, close } = await opened(postgres, databaseUrl);
   try {
-    const [row] = await database.sql<{ ssl: boolean }[]>`select ssl from pg_stat_ssl where pid = pg_backend_pid()`;
+    const [row] = await database.run(
+      (sql) => sql<{ ssl: boolean }[]>`select ssl from pg_stat_ssl where pid = pg_backend_pid()`,
+    );
     return row?.ssl ?? assert.fail();
   } finally {
     await close();

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { createClient } from "../../src/database/connect.ts";
 import { DatabaseProblem } from "../../src/database/problem.ts";
 import { type ImportOptions, importDjango } from "../../src/django/import.ts";
 import type { SteamId } from "../../src/parse.ts";
@@ -26,7 +27,7 @@ const smaller = "2025-02-28 00:00:00+00";
 async function run(db: TestDatabase, options: Partial<ImportOptions> = {}) {
   const remarks: string[] = [];
   const skipped: string[] = [];
-  const from = db.database.single();
+  const from = createClient(db.address, 1);
   const tally = await importDjango({
     from,
     into: db.database,

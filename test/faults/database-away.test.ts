@@ -220,7 +220,7 @@ async function away({ fault, end, isBrief = false }: Fault): Promise<void> {
     told,
   );
   assert.deepEqual(await ledger.problems(current.sql), []);
-  await until(async () => (await openConnections(current.sql)) <= 6, "connections that nobody uses are closed");
+  await until(async () => (await openConnections(current.sql)) <= 8, "connections that nobody uses are closed");
 }
 
 /** Seconds from the given moment until each part of the service works. */

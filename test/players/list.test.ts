@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
+import { createClient } from "../../src/database/connect.ts";
 import { Malformed } from "../../src/parse.ts";
 import {
   type Cursor,
@@ -116,7 +117,7 @@ test("filters can be joined, and hold for every page", async () => {
 });
 
 test("what no index serves is stopped after its time, and the connections of others are not given up", async () => {
-  const blocker = db.database.single();
+  const blocker = createClient(db.address, 1);
   await blocker`begin`;
   await blocker`lock table playtimes in access exclusive mode`;
   try {

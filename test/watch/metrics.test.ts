@@ -52,6 +52,13 @@ const ask = (headers: Record<string, string> = { authorization: `Bearer ${token}
   fetch(`${service.url}/metrics`, { headers });
 
 /** All samples, by their text up to the value. */
+/** For all connections, those that are open end. */
+async function setReadOnly({ sql, name }: TestDatabase, value: "on" | "off"): Promise<void> {
+  await sql.unsafe(`alter database ${name} set default_transaction_read_only = ${value}`);
+  await sql`
+    select pg_terminate_backend(pid) from pg_stat_activity where datname = ${name} and pid <> pg_backend_pid()`;
+}
+
 async function read(): Promise<Record<string, number>> {
   const lines = (await (await ask()).text()).split("\n").filter((line) => line !== "" && !line.startsWith("#"));
   return Object.fromEntries(
@@ -221,18 +228,25 @@ test("the database's statements and failures are told, and whether it works", as
     await deliver(delivery("60"));
     const working = await read();
     assert.equal(working["playtime_database_up"], 1);
-    assert.equal(working["playtime_database_connections"], 5);
+    assert.equal(working["playtime_database_connections"], 7);
     assert.equal(working["playtime_database_statements_active"], 0);
     assert.ok((working["playtime_database_statements_total"] ?? 0) >= 2);
     assert.ok((working["playtime_database_statement_seconds_total"] ?? 0) > 0);
     assert.deepEqual(await nonZero("playtime_database_failures_total"), {});
 
     await own.sql`alter table playtimes rename to lost`;
+    assert.equal((await deliver(delivery("60"))).status, 500);
+    const wrong = await read();
+    assert.equal(wrong["playtime_database_up"], 1);
+    assert.equal(wrong['playtime_database_failures_total{reason="statement"}'], 1);
+    assert.equal(wrong["playtime_database_pool_renewals_total"], 0);
+    await own.sql`alter table lost rename to playtimes`;
+    await setReadOnly(own, "on");
     assert.equal((await deliver(delivery("60"))).status, 503);
     const failing = await read();
     assert.equal(failing["playtime_database_up"], 0);
-    assert.equal(failing['playtime_database_failures_total{reason="refused"}'], 1);
-    assert.equal(failing["playtime_database_pool_renewals_total"], 1);
+    assert.ok((failing['playtime_database_failures_total{reason="connection"}'] ?? 0) > 0);
+    assert.ok((failing["playtime_database_pool_renewals_total"] ?? 0) > 0);
     assert.equal(failing['playtime_deliveries_total{connection="bm",outcome="refused",code="database-away"}'], 1);
   } finally {
     await own.drop();

@@ -1,0 +1,51 @@
+import { isSocket, parseHosts, sslmodes, type Target } from "./target.ts";
+import { parseUrl } from "./url.ts";
+
+/** Where a database is, as somebody says it. */
+export type Address = { url: string } | ServerAddress;
+
+export type ServerAddress = {
+  /** Names, addresses or folders of unix sockets, with commas between them; each may bring its own port. */
+  host: string;
+  port: number;
+  database: string;
+  user: string;
+  password: string;
+  sslmode: string;
+  prepare?: boolean;
+};
+
+/** Throws Malformed, with nothing of the password in it. */
+export function targetOf(address: Address): Target {
+  if ("url" in address) return parseUrl(address.url, "DATABASE_URL").target;
+  const { host, port, database, user, password, sslmode, prepare = true } = address;
+  return {
+    hosts: parseHosts(host, String(port), "[POSTGRES] HOST"),
+    database,
+    user,
+    password,
+    sslmode: sslmodes.find((mode) => mode === sslmode) ?? "disable",
+    prepare,
+    startup: {},
+  };
+}
+
+/** Sentences for the operator about what the address holds and does nothing. Throws Malformed as `targetOf` does. */
+export function remarksOf(address: Address): string[] {
+  return "url" in address ? parseUrl(address.url, "DATABASE_URL").remarks : [];
+}
+
+const usualPort = 5432;
+
+/** Hosts, ports and the database, without user and password. */
+export function describe(address: Address): string {
+  const { hosts, database } = targetOf(address);
+  const isUrl = "url" in address;
+  const names = hosts.map((one) => {
+    if (isSocket(one)) return one.host;
+    const name = one.host.includes(":") ? `[${one.host}]` : one.host;
+    return isUrl && one.port === usualPort ? name : `${name}:${one.port}`;
+  });
+  const separator = isUrl && !hosts.some(isSocket) ? "/" : ", database ";
+  return `PostgreSQL at ${names.join(",")}${separator}${database}`;
+}

@@ -1,0 +1,84 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Log } from "../log.ts";
+import type { Address } from "./address.ts";
+import { connectMs, createClient } from "./client.ts";
+import { type Host, isSocket } from "./target.ts";
+
+/** Which of several hosts can be written. */
+export type Hosts = {
+  /** The one; all are asked at the same time, so that one which is silent holds up nobody. Throws why there is none. */
+  writable: () => Promise<Host>;
+  /** The next `writable` asks anew. */
+  forget: () => void;
+};
+
+export function createHosts(address: Address, hosts: Host[], log: Log): Hosts {
+  const [only] = hosts;
+  if (hosts.length === 1 && only) return { writable: async () => only, forget: () => {} };
+  let found: Host | undefined;
+  let asking: Promise<Host> | undefined;
+  let last = "";
+
+  async function ask(): Promise<Host> {
+    const enough = new AbortController();
+    const asked = hosts.map((host) => isWritable(address, host, enough.signal));
+    try {
+      found = await Promise.any(asked);
+      const name = nameOf(found);
+      if (name !== last) log.info("this one of the hosts of the database can be written", { host: name });
+      last = name;
+      return found;
+    } catch (error) {
+      throw error instanceof AggregateError ? reasonAmong(error.errors) : error;
+    } finally {
+      asking = undefined;
+      enough.abort();
+    }
+  }
+
+  return {
+    writable: async () => {
+      if (found) return found;
+      asking ??= ask();
+      return asking;
+    },
+    forget: () => {
+      found = undefined;
+    },
+  };
+}
+
+const nameOf = (host: Host) => (isSocket(host) ? host.host : `${host.host}:${host.port}`);
+
+async function isWritable(address: Address, host: Host, enough: AbortSignal): Promise<Host> {
+  const client = createClient(address, 1, { host });
+  const late = sleep(connectMs, undefined, { signal: enough, ref: false }).then(
+    () => Promise.reject(Object.assign(new Error(`no answer from ${nameOf(host)}`), { code: "CONNECT_TIMEOUT" })),
+    // Another one was quicker: nobody hears of this one.
+    () => new Promise<never>(() => {}),
+  );
+  try {
+    const answer = client<
+      { isWritable: boolean }[]
+    >`select current_setting('transaction_read_only') = 'off' as "isWritable"`;
+    const [row] = await Promise.race([answer, late]);
+    if (row?.isWritable !== true)
+      throw Object.assign(new Error("it can only be read: a standby, or a server in recovery"), { code: readOnly });
+    return host;
+  } finally {
+    client.end({ timeout: 0 }).catch(() => {});
+  }
+}
+
+/** Postgres' code for a write to a server that is read-only. */
+export const readOnly = "25006";
+
+/** One that waiting does not mend is told first, then that one answers but is read-only. */
+function reasonAmong(errors: unknown[]): unknown {
+  const rank = (error: unknown) => {
+    const code = error instanceof Error && "code" in error ? String(error.code) : "";
+    if (code === readOnly) return 1;
+    return /^(28|3D|42)/.test(code) ? 0 : 2;
+  };
+  return [...errors].sort((a, b) => rank(a) - rank(b))[0];
+}

@@ -1,0 +1,41 @@
+import { errorCode } from "../error-code.ts";
+import type { Log } from "../log.ts";
+import { type Address, targetOf } from "./address.ts";
+import { type ClientOptions, createClient, type Sql } from "./client.ts";
+import { createHosts } from "./hosts.ts";
+import { isSocket } from "./target.ts";
+
+/** Makes connections to a database. */
+export type Server = {
+  /** One connection, opened when it is used, to the host that can be written. Throws why there is none among several. */
+  client: (options: Omit<ClientOptions, "host">) => Promise<Sql>;
+  /** A connection was lost: the next one may lead elsewhere. */
+  lost: () => void;
+  /** Whether a connection was refused because it brought a limit for statements; the next ones go without. */
+  refusedLimit: (error: unknown) => boolean;
+  /** Whether a connection can be lost in silence. The other end of a unix socket cannot. */
+  mayHang: boolean;
+};
+
+export function createServer(address: Address, log: Log): Server {
+  const { hosts } = targetOf(address);
+  const among = createHosts(address, hosts, log);
+  let isLimited = true;
+  return {
+    client: async ({ statementMs, ...options }) => {
+      const host = await among.writable();
+      return createClient(address, 1, { ...options, host, statementMs: isLimited ? statementMs : undefined });
+    },
+    lost: among.forget,
+    refusedLimit: (error) => {
+      const isRefused = errorCode(error) === "08P01" && /statement_timeout/.test(String(error));
+      if (isRefused && isLimited) log.warn(limitWords);
+      if (isRefused) isLimited = false;
+      return isRefused;
+    },
+    mayHang: !hosts.some(isSocket),
+  };
+}
+
+const limitWords =
+  "The pooler before the database does not pass on the limit of time for statements. Set it at the server: ALTER ROLE <the user> SET statement_timeout = '2s'";
