@@ -4,7 +4,9 @@ import type { Config } from "./config.ts";
 import { openDirectory } from "./connections/directory.ts";
 import type { Database } from "./database/connect.ts";
 import type { Call, Handler } from "./http/call.ts";
+import { Refusal } from "./http/refusal.ts";
 import { router } from "./http/router.ts";
+import { createTurns } from "./http/turns.ts";
 import type { Log } from "./log.ts";
 import { playtimesIn } from "./players/playtimes.ts";
 import { query } from "./query.ts";
@@ -81,15 +83,22 @@ export type AppDeps = {
   now?: () => Date;
 };
 
-/** The panel is loaded when somebody asks for it: a service that nobody looks at need not hold it in memory. */
+/**
+ * The panel is loaded when somebody asks for it: a service that nobody looks at need not hold it in memory. Strangers can ask
+ * for its pages too, so these have their turn, and are refused when many wait.
+ */
 function panelHandler(deps: PanelDeps): Handler {
   let panel: Promise<Handler> | undefined;
+  const turns = createTurns();
   return async (call) => {
+    if (turns.waiting() >= mostPagesWaiting) throw new Refusal("overloaded");
+    await new Promise<void>(turns.take);
     panel ??= import("./admin/panel.ts").then(({ createPanel }) => createPanel(deps));
     return (await panel)(call);
   };
 }
 
+const mostPagesWaiting = 300;
 /** What is left of a query's deadline for reading and writing the answer. */
 const marginMs = 200;
 

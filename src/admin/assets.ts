@@ -13,7 +13,7 @@ export const assets = {
 } satisfies Record<string, Asset>;
 
 function asset(file: string, type: string): Asset {
-  const body = readFileSync(new URL(`./assets/${file}`, import.meta.url), "utf8");
+  const body = readFileSync(new URL(`./assets/${file}`, import.meta.url));
   const hash = createHash("sha256").update(body).digest("hex").slice(0, 12);
   const headers = {
     "content-type": type,

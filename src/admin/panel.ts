@@ -12,7 +12,7 @@ import { type PlayersDeps, playerRoutes } from "./players.ts";
 import { problemPage } from "./problem-page.ts";
 import { languageOf, type Reader, readerOf } from "./reader.ts";
 import { signInsIn } from "./sessions.ts";
-import { signInRoutes } from "./sign-in.ts";
+import { pageToReturnTo, signInRoutes } from "./sign-in.ts";
 import { languages } from "./texts/texts.ts";
 import { visitors } from "./visitor.ts";
 
@@ -76,7 +76,9 @@ export function createPanel(deps: PanelDeps): Handler {
       // A page that loads itself anew, day and night, is nobody's presence.
       const isUse = call.headers["x-refresh"] === undefined;
       if (token !== undefined && (await signIns.isSignedIn({ token, isUse }))) return handler(request);
-      const next = call.method === "POST" ? "/admin/" : `${call.path}${call.search() && `?${call.search()}`}`;
+      const next = pageToReturnTo(
+        call.method === "POST" ? "/admin/" : `${call.path}${call.search() && `?${call.search()}`}`,
+      );
       return seeOther(`/admin/sign-in/?${new URLSearchParams({ next })}`);
     };
   }
@@ -106,7 +108,7 @@ const languageSeconds = 365 * 86_400;
 function backTo({ call }: Request): string {
   const referrer = call.headers.referer ?? "";
   const { pathname, search } = URL.canParse(referrer) ? new URL(referrer) : { pathname: "", search: "" };
-  return pathname.startsWith("/admin/") ? pathname + search : "/admin/";
+  return pageToReturnTo(pathname + search);
 }
 
 /** A list of players is 50 KB of much the same. */

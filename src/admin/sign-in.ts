@@ -76,8 +76,11 @@ function isLoopback(origin: string): boolean {
   return URL.canParse(origin) && ["localhost", "127.0.0.1", "[::1]"].includes(new URL(origin).hostname);
 }
 
-/** Only our own pages: a link must not lead elsewhere behind the sign-in. */
-function nextOf(query: URLSearchParams): string {
-  const next = query.get("next") ?? "";
-  return /^\/admin\/[\x21-\x7e]*$/.test(next) ? next : "/admin/";
+const mostNext = 300;
+
+/** Only our own pages: a link must not lead elsewhere behind the sign-in. Short: a stranger's text comes back in the page. */
+export function pageToReturnTo(next: string): string {
+  return next.length <= mostNext && /^\/admin\/[\x21-\x7e]*$/.test(next) ? next : "/admin/";
 }
+
+const nextOf = (query: URLSearchParams) => pageToReturnTo(query.get("next") ?? "");

@@ -6,6 +6,8 @@ const mostAwaited = 300;
 const mostChunks = 4_096;
 const joinedChunks = 16;
 
+const closes = { connection: "close" };
+
 export type Bodies = {
   /**
    * A body of up to 64 KiB. Throws the Refusals "body-too-large", as soon as that is known by what is announced or by what
@@ -46,11 +48,11 @@ export function createBodies(): Bodies {
         end();
         reject(error);
       };
-      const giveUp = () => fail(new Refusal("overloaded", { headers: { connection: "close" } }));
+      const giveUp = () => fail(new Refusal("overloaded", { headers: closes }));
       const collect = (chunk: Buffer) => {
         bytes += chunk.length;
         count += 1;
-        if (bytes > bodyBytes) return fail(new Refusal("body-too-large"));
+        if (bytes > bodyBytes) return fail(new Refusal("body-too-large", { headers: closes }));
         // Single bytes, each in a chunk of its own, take a hundred times their room, and far more work.
         if (count > mostChunks) return void request.destroy();
         if (chunks.push(chunk) === joinedChunks) chunks.splice(0, joinedChunks, Buffer.concat(chunks));

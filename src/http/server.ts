@@ -1,14 +1,19 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { type AddressInfo, Server as NetServer } from "node:net";
+import { type AddressInfo, Server as NetServer, type Socket } from "node:net";
 import type { Writable } from "node:stream";
 import type { Log } from "../log.ts";
 import { type Bodies, bodyBytes, createBodies } from "./body.ts";
 import { type Answer, type Call, type Handler, requestIdOf } from "./call.ts";
-import { idleConnections } from "./idle.ts";
-import { refusalOf } from "./refusal.ts";
+import { crowd } from "./crowd.ts";
+import { oneAtATime } from "./one-at-a-time.ts";
+import { Refusal, refusalOf } from "./refusal.ts";
 import { refusalLog, type SayRefusal } from "./refusal-log.ts";
+import { createTurns } from "./turns.ts";
 
 const mostConnections = 5_000;
+const mostIdle = 2_000;
+const mostHeld = 100;
+const mostUnread = 200;
 const headerBytes = 16 * 1024;
 const headersMs = 10_000;
 const requestMs = 15_000;
@@ -33,32 +38,46 @@ export async function serve({ route, host, port, log }: ServeOptions): Promise<S
       requestTimeout: requestMs,
       keepAliveTimeout: idleMs,
       connectionsCheckingInterval: checkMs,
+      // Node's own refusals are no requests; these are answered here, as every other.
+      requireHostHeader: false,
     },
     (request, response) => void handle(request, response),
   );
 
   server.maxConnections = mostConnections;
-  const idle = idleConnections(server);
+  server.on("checkExpectation", (request, response) => server.emit("request", request, response));
+  const cutOff = (socket: Socket) => void socket.destroy();
+  oneAtATime(server, { idle: crowd(mostIdle, cutOff), held: crowd(mostHeld, cutOff), turns: createTurns() });
+  const unread = crowd<ServerResponse>(mostUnread, (response) => void response.destroy());
   const say = refusalLog(log);
   const bodies = createBodies();
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const call = callOf(request, bodies);
-    idle.remove(request.socket);
     try {
+      if (request.headers.host === undefined && request.httpVersion === "1.1") throw new Refusal("malformed", hostless);
       const handler = route(call);
       const answer = await handler(call);
-      if (answer.stream) await stream(request, response, answer, answer.stream);
-      else send(request, response, answer, isStopping);
+      if (answer.stream) {
+        untaken(response);
+        await stream(request, response, answer, answer.stream);
+      } else send(request, response, answer, isStopping);
     } catch (error) {
       if (response.headersSent || response.destroyed) return cut(response, error, call, log);
       send(request, response, refuse(error, call, log, say), isStopping);
     } finally {
-      idle.add(request.socket);
+      if (request.socket.writableLength > 0) untaken(response);
       // An answer that closes the connection waits for no body.
       const isClosing = request.destroyed || response.getHeader("connection") === "close";
       if (!request.complete && !isClosing) bodies.skip(request);
     }
+  }
+
+  /** The kernel has no room for the answer: its reader takes nothing, or slowly. */
+  function untaken(response: ServerResponse): void {
+    unread.add(response);
+    response.on("close", () => unread.remove(response));
+    response.setTimeout(idleReaderMs, () => response.destroy());
   }
 
   await new Promise<void>((resolve, reject) => {
@@ -135,7 +154,6 @@ async function stream(
 ): Promise<void> {
   response.writeHead(status, headers);
   if (request.method === "HEAD") return void response.end();
-  response.setTimeout(idleReaderMs, () => response.destroy());
   await write(response);
 }
 
@@ -145,6 +163,7 @@ function cut(response: ServerResponse, error: unknown, { facts }: Call, log: Log
   response.destroy();
 }
 
+const hostless = { detail: "The request has no Host header.", headers: { connection: "close" } };
 const jsonType = "application/json; charset=utf-8";
 const noBody = { "content-length": 0 };
 
