@@ -8,9 +8,11 @@ import { Refusal } from "./http/refusal.ts";
 import { router } from "./http/router.ts";
 import { createTurns } from "./http/turns.ts";
 import type { Log } from "./log.ts";
+import { daysIn } from "./players/days.ts";
 import { playtimesIn } from "./players/playtimes.ts";
 import { query } from "./query.ts";
 import { createSteam } from "./steam.ts";
+import { top } from "./top.ts";
 import { version } from "./version.ts";
 import { activityIn, createActivity } from "./watch/activity.ts";
 import { createMetrics } from "./watch/metrics.ts";
@@ -23,6 +25,7 @@ export async function createApp({ config, database, port, log, now = () => new D
   const metrics = config.METRICS.TOKEN === "" ? undefined : createMetrics();
   const history = { keepDays: config.HISTORY.KEEP_DAYS, dayOf: dayIn(config.HISTORY.TIME_ZONE) };
   const playtimes = playtimesIn(database, { onBatch: metrics?.onBatch, history });
+  const days = daysIn(database);
   const steam = createSteam({
     key: config.STEAM.KEY,
     apiUrl: config.STEAM.API_URL,
@@ -52,12 +55,15 @@ export async function createApp({ config, database, port, log, now = () => new D
       "script",
       query({
         ...shared,
+        days,
+        history,
         steam,
         deadlineMs: config.STEAM.DEADLINE * 1_000 - marginMs,
         recheckMs: config.STEAM.RECHECK_HOURS * 3_600_000,
       }),
       watchers,
     ),
+    "POST /top-playtime/:path/": observed("script", top({ ...shared, days, history }), watchers),
     "GET /healthz": () => json(200, { status: "ok", version }),
     "GET /readyz": ready(database),
     ...(metrics ? { "GET /metrics": metrics.page(config.METRICS.TOKEN, { directory, steam, database }) } : {}),

@@ -13,6 +13,8 @@ const floors: Record<string, number> = {
   admin: 7,
   "webhook.ts": 6,
   "query.ts": 6,
+  "top.ts": 6,
+  "script.ts": 6,
   watch: 6,
   backup: 6,
   django: 6,

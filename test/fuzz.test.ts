@@ -14,6 +14,7 @@ import { parseJson } from "../src/json.ts";
 import { Malformed } from "../src/parse.ts";
 import { query } from "../src/query.ts";
 import { anyMatches, parseDeliverySignature, parseScriptSignature, parseTimestamp, sign } from "../src/signature.ts";
+import { top } from "../src/top.ts";
 import { webhook } from "../src/webhook.ts";
 
 /*
@@ -195,15 +196,19 @@ test("bodies of deliveries and queries are answered or refused, whatever is in t
     updatedAt: new Date().toISOString(),
   };
   const shared = { directory: { open: () => connection, stop: () => {} }, now: () => new Date(), hmacEnabled: false };
+  const history = { keepDays: 400, dayOf: () => "2026-01-02" };
   const handlers = [
     webhook({ ...shared, playtimes: { saveBattlemetrics: async () => {} }, toleranceSeconds: 300 }),
     query({
       ...shared,
       playtimes: { find: async () => [] },
+      days: { lately: async () => [] },
+      history,
       steam: { ask: async () => false },
       deadlineMs: 1_000,
       recheckMs: 0,
     }),
+    top({ ...shared, days: { top: async () => [] }, history }),
   ];
   const value = fc.oneof(
     fc.jsonValue(),
@@ -229,7 +234,17 @@ test("bodies of deliveries and queries are answered or refused, whatever is in t
   const bodies = fc.oneof(
     fc
       .record(
-        { steam_id: value, steam_ids: value, playtime: value, game_id: value, is_need_update: value },
+        {
+          steam_id: value,
+          steam_ids: value,
+          playtime: value,
+          org_playtime: value,
+          game_id: value,
+          is_need_update: value,
+          days: value,
+          limit: value,
+          exclude: value,
+        },
         { requiredKeys: [] },
       )
       .map((body) => JSON.stringify(body)),

@@ -27,7 +27,11 @@ import {
 export function createMetrics(): Metrics {
   const connections = new Map<string, Counts>();
   const strangers = { battlemetrics: 0, script: 0 };
-  const durations = { delivery: createHistogram(durationSeconds), query: createHistogram(durationSeconds) };
+  const durations = {
+    delivery: createHistogram(durationSeconds),
+    query: createHistogram(durationSeconds),
+    top: createHistogram(durationSeconds),
+  };
   const batches = {
     deliveries: createHistogram(batchItems),
     "steam-answers": createHistogram(batchItems),
@@ -62,7 +66,11 @@ export function createMetrics(): Metrics {
     for (const name of connections.keys()) if (!names.has(name)) connections.delete(name);
     return [
       counter("playtime_deliveries_total", "Deliveries of BattleMetrics.", countsOf("battlemetrics", stored)),
-      counter("playtime_queries_total", "Queries of scripts.", countsOf("script", stored)),
+      counter(
+        "playtime_queries_total",
+        "Queries of scripts, for players and for the top list.",
+        countsOf("script", stored),
+      ),
       histogram(
         "playtime_request_duration_seconds",
         "From the head of a request to a stored connection to its answer.",
@@ -108,7 +116,8 @@ export function createMetrics(): Metrics {
       const counts = connections.get(name) ?? noCounts();
       if (!connections.has(name)) connections.set(name, counts);
       counts[outcome] += 1;
-      durations[kind === "battlemetrics" ? "delivery" : "query"].observe(durationMs / 1_000);
+      const request = kind === "battlemetrics" ? "delivery" : facts["request"] === "top" ? "top" : "query";
+      durations[request].observe(durationMs / 1_000);
     },
     onBatch: (of, items) => batches[of].observe(items),
     page: (token, sources) => (call) => {

@@ -182,9 +182,9 @@ function judge(state: SteamState): "answer" | "absent" | "failure" {
   return Number.isInteger(game?.playtime_forever) ? "answer" : "failure";
 }
 
-async function send(
+export async function send(
   port: number,
-  { request }: Case,
+  { request }: Pick<Case, "request">,
 ): Promise<{ status: number; text: string; allow: string | undefined }> {
   const body = bodyBytes(request.body);
   const signature = signatureHeader(request.signing, request.signing.over_body ?? body);

@@ -88,6 +88,11 @@ const query = (steamIds: string[], { path = "plugin", secret = secrets.script, r
   return post(`${service.url}/get-playtime/${path}/`, text, { "x-signature": hmac(secret, text) });
 };
 
+const top = (fields: Record<string, unknown>) => {
+  const text = JSON.stringify({ game_id: game, ...fields });
+  return post(`${service.url}/top-playtime/plugin/`, text, { "x-signature": hmac(secrets.script, text) });
+};
+
 test("deliveries are counted by connection and by what came of them", async () => {
   await deliver(delivery("60"));
   await deliver(delivery("60"));
@@ -105,6 +110,15 @@ test("deliveries are counted by connection and by what came of them", async () =
     '{connection="мой-\\"сервер\\"\\\\1",outcome="accepted"}': 1,
   });
   assert.deepEqual(await nonZero("playtime_queries_total"), {});
+});
+
+test("top lists are counted with the queries of their connection", async () => {
+  await top({});
+  await top({ days: 0 });
+  assert.deepEqual(await nonZero("playtime_queries_total"), {
+    '{connection="plugin",outcome="accepted"}': 1,
+    '{connection="plugin",outcome="refused",code="malformed"}': 1,
+  });
 });
 
 test("queries are counted likewise", async () => {
@@ -158,10 +172,12 @@ test("a connection that was removed has no series any more, one that was added h
 test("the duration of requests is a histogram in seconds, its buckets cumulative", async () => {
   for (let number = 0; number < 5; number += 1) await deliver(delivery("60"));
   await query(["76561198000000001"]);
+  for (const days of [7, 30]) await top({ days });
   const samples = Object.entries(await read());
   for (const [request, count] of [
     ["delivery", 5],
     ["query", 1],
+    ["top", 2],
   ] as const) {
     const own = samples.filter(([name]) =>
       name.startsWith(`playtime_request_duration_seconds_bucket{request="${request}"`),
