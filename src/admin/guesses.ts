@@ -1,64 +1,173 @@
-import { isIPv6 } from "node:net";
+import { networkOf } from "./address.ts";
+import type { WrongGuesses } from "./wrong-guesses.ts";
 
 const freeGuesses = 5;
-const slowestMs = 15 * 60_000;
-const forgetMs = 60 * 60_000;
-const addressesMost = 1_000;
-const waitingMost = 6;
-const waitingOfOneMost = 2;
+const slowestMs = 30_000;
+const patientEveryMs = 10_000;
+const rememberedMost = 1_000;
+const laneMost = 2;
+const patientLaneMost = 4;
+const lanesMost = 20;
+const crowdedSeconds = 2;
+/** Of all strangers together: so many wrong passwords at once, and then one a second. */
+const budget = { most: 20, everyMs: 1_000 };
+
+/** Who gives a password. */
+export type Guesser = {
+  /** From `ipAddress`, or another text that stands for a place. */
+  address: string;
+  /** Of a browser that was signed in before. */
+  device: string | undefined;
+  /** It was told to wait, and did. */
+  hasWaited: boolean;
+};
+
+export type Outcome = "right" | "wrong" | { waitSeconds: number };
 
 /**
- * Slows guessing. After 5 wrong passwords an address must wait, twice as long after each further one; one password is
- * checked at a time, and few wait, so that a flood of guesses takes neither memory nor the processor.
+ * Slows guessing without locking the owner out. After 5 wrong passwords an address (of IPv6: a /64), or a browser that was
+ * signed in before, must wait; twice as long after each further one, 30 s at most. One password is checked at a time, so that a
+ * flood of guesses takes neither memory nor the processor.
+ *
+ * Whoever waits for that stands in a lane. A known browser has its own, and its turn comes first. All others share a budget and
+ * stand in the lane of their wider network (/24 or /48), lane after lane: ever new addresses are of no use. Whoever waited as
+ * told has another lane, since at a shared address somebody else may begin a new wait again and again. Where there is no room, one
+ * is turned away by lot, the newcomer or another.
  */
-export function createGuesses(now: () => Date): Guesses {
-  const wrong = new Map<string, { count: number; atMs: number; blockedUntilMs: number }>();
-  const waiting: string[] = [];
-  let last: Promise<unknown> = Promise.resolve();
+export function createGuesses({ wrongGuesses, nowMs = () => performance.now() }: GuessesDeps): Guesses {
+  const lanes = new Map<string, Waiting[]>();
+  const pauses = new Map<string, { count: number; untilMs: number }>();
+  let isChecking = false;
+  let timer: NodeJS.Timeout | undefined;
+  let tokens = budget.most;
+  let tokensAtMs = nowMs();
 
-  async function checkNow(who: string, isRight: () => Promise<boolean>): Promise<Outcome> {
-    const nowMs = now().getTime();
-    const before = wrong.get(who);
-    if (before && before.blockedUntilMs > nowMs)
-      return { waitSeconds: Math.ceil((before.blockedUntilMs - nowMs) / 1_000) };
-    wrong.delete(who);
-    if (await isRight()) return "right";
-    const count = before === undefined || nowMs - before.atMs > forgetMs ? 1 : before.count + 1;
-    const waitMs = count < freeGuesses ? 0 : Math.min(slowestMs, 1_000 * 2 ** (count - freeGuesses));
-    wrong.set(who, { count, atMs: nowMs, blockedUntilMs: now().getTime() + waitMs });
-    const [oldest] = wrong.keys();
-    if (wrong.size > addressesMost && oldest !== undefined) wrong.delete(oldest);
+  function pauseMs(who: string): number {
+    return Math.max(0, (pauses.get(who)?.untilMs ?? 0) - nowMs());
+  }
+
+  function note(who: string, count: number, ms: number): void {
+    pauses.delete(who);
+    pauses.set(who, { count, untilMs: nowMs() + ms });
+    const [oldest] = pauses.keys();
+    if (pauses.size > rememberedMost && oldest !== undefined) pauses.delete(oldest);
+  }
+
+  function enter(lane: string, guess: Waiting): void {
+    const waiting = lanes.get(lane) ?? [];
+    lanes.set(lane, waiting);
+    waiting.push(guess);
+    if (waiting.length > (lane.startsWith(patient) ? patientLaneMost : laneMost)) turnAway(lane);
+    const crowd = [...lanes.keys()].filter((name) => !name.startsWith(known));
+    if (crowd.length > lanesMost) turnAway(crowd[Math.floor(Math.random() * crowd.length)] ?? lane);
+  }
+
+  function turnAway(lane: string): void {
+    const waiting = lanes.get(lane) ?? [];
+    const [guess] = waiting.splice(Math.floor(Math.random() * waiting.length), 1);
+    if (waiting.length === 0) lanes.delete(lane);
+    guess?.resolve({ waitSeconds: crowdedSeconds });
+  }
+
+  /** The first of the lane, which then goes to the end of the row of lanes. */
+  function take(lane: string): Waiting | undefined {
+    const [guess, ...others] = lanes.get(lane) ?? [];
+    lanes.delete(lane);
+    if (others.length > 0) lanes.set(lane, others);
+    return guess;
+  }
+
+  function next(): void {
+    clearTimeout(timer);
+    if (isChecking || lanes.size === 0) return;
+    const names = [...lanes.keys()];
+    const strangers = names.filter((name) => !name.startsWith(known));
+    const delays = strangers.map((name) => Math.max(budgetMs(), pauseMs(name)));
+    const lane = names.find((name) => name.startsWith(known)) ?? strangers.find((_, index) => delays[index] === 0);
+    const guess = lane === undefined ? undefined : take(lane);
+    if (!guess) {
+      timer = setTimeout(next, Math.min(...delays) + 1);
+      return;
+    }
+    isChecking = true;
+    judge(guess)
+      .then(guess.resolve, guess.reject)
+      .finally(() => {
+        isChecking = false;
+        next();
+      });
+  }
+
+  function budgetMs(): number {
+    const now = nowMs();
+    tokens = Math.min(budget.most, tokens + (now - tokensAtMs) / budget.everyMs);
+    tokensAtMs = now;
+    return tokens >= 1 ? 0 : (1 - tokens) * budget.everyMs;
+  }
+
+  /** Whoever waited goes to the quick lane if nobody else is in the way. */
+  function laneOf({ address, device, hasWaited }: Guesser, isPaused: boolean): string {
+    if (device !== undefined) return known + device;
+    const network = networkOf(address, { v4: 24, v6: 48 });
+    const quick = `new ${network}`;
+    return hasWaited && (isPaused || lanes.has(quick)) ? patient + network : quick;
+  }
+
+  async function judge({ guesser, isRight, lane }: Waiting): Promise<Outcome> {
+    const who = whoIs(guesser);
+    const count = await wrongGuesses.count(who);
+    // What was given elsewhere: to another replica, or before a restart.
+    if (count > (pauses.get(who)?.count ?? 0)) note(who, count, pauseAfter(count));
+    const leftMs = pauseMs(who);
+    if (leftMs > 0 && !guesser.hasWaited) return { waitSeconds: Math.ceil(leftMs / 1_000) };
+    if (await isRight()) {
+      pauses.delete(who);
+      if (count > 0) await wrongGuesses.forget(who);
+      return "right";
+    }
+    if (guesser.device === undefined) tokens -= 1;
+    if (lane.startsWith(patient)) note(lane, 0, patientEveryMs);
+    const counted = await wrongGuesses.add(who);
+    note(who, counted, pauseAfter(counted));
     return "wrong";
   }
 
   return {
-    check: (address, isRight) => {
-      const who = networkOf(address);
-      const isCrowded =
-        waiting.length >= waitingMost || waiting.filter((one) => one === who).length >= waitingOfOneMost;
-      if (isCrowded) return Promise.resolve({ waitSeconds: 2 });
-      waiting.push(who);
-      const checked = last.then(() => checkNow(who, isRight));
-      const over = () => waiting.splice(waiting.indexOf(who), 1);
-      last = checked.then(over, over);
-      return checked;
-    },
+    check: (guesser, isRight) =>
+      new Promise((resolve, reject) => {
+        const leftMs = pauseMs(whoIs(guesser));
+        if (leftMs > 0 && !guesser.hasWaited) return resolve({ waitSeconds: Math.ceil(leftMs / 1_000) });
+        const lane = laneOf(guesser, leftMs > 0);
+        enter(lane, { guesser, lane, isRight, resolve, reject });
+        next();
+      }),
   };
 }
 
-export type Guesses = {
-  /** `waitSeconds`: it was not looked at. */
-  check: (address: string, isRight: () => Promise<boolean>) => Promise<Outcome>;
+export type GuessesDeps = {
+  wrongGuesses: WrongGuesses;
+  /** A clock that nobody sets. */
+  nowMs?: () => number;
 };
 
-type Outcome = "right" | "wrong" | { waitSeconds: number };
+export type Guesses = {
+  /** `waitSeconds`: it was not looked at. */
+  check: (guesser: Guesser, isRight: () => Promise<boolean>) => Promise<Outcome>;
+};
 
-/** Who has one IPv6 address has at least a /64 of them. */
-function networkOf(address: string): string {
-  if (!isIPv6(address) || address.startsWith("::ffff:")) return address.replace("::ffff:", "");
-  const [head = "", tail] = address.split("::");
-  const groups = head.split(":").filter((group) => group !== "");
-  const behind = tail?.split(":").filter((group) => group !== "") ?? [];
-  const zeros = tail === undefined ? [] : Array.from({ length: 8 - groups.length - behind.length }, () => "0");
-  return [...groups, ...zeros, ...behind].slice(0, 4).join(":");
-}
+type Waiting = {
+  guesser: Guesser;
+  lane: string;
+  isRight: () => Promise<boolean>;
+  resolve: (outcome: Outcome) => void;
+  reject: (error: unknown) => void;
+};
+
+const known = "known ";
+const patient = "patient ";
+
+const whoIs = ({ address, device }: Guesser) =>
+  device === undefined ? networkOf(address, { v4: 32, v6: 64 }) : `browser ${device}`;
+
+const pauseAfter = (count: number) =>
+  count < freeGuesses ? 0 : Math.min(slowestMs, 1_000 * 2 ** (count - freeGuesses));

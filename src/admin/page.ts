@@ -111,8 +111,8 @@ ${body}
 }
 
 /** After a form: the browser loads the page at `path`, so that a reload sends nothing twice. */
-export function seeOther(path: string, more: Record<string, string> = {}): Answer {
-  return { status: 303, headers: { ...headers, ...more, location: path }, body: "" };
+export function seeOther(path: string, cookies: string[] = []): Answer {
+  return { status: 303, headers: { ...headers, location: path }, cookies, body: "" };
 }
 
 /** A file to keep, of any size. */

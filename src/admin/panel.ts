@@ -15,6 +15,7 @@ import { signInsIn } from "./sessions.ts";
 import { pageToReturnTo, signInRoutes } from "./sign-in.ts";
 import { languages } from "./texts/texts.ts";
 import { visitors } from "./visitor.ts";
+import { wrongGuessesIn } from "./wrong-guesses.ts";
 
 /** What the panel shows and changes. */
 export type PanelDeps = ConnectionsDeps & OverviewDeps & PlayersDeps;
@@ -25,7 +26,7 @@ export function createPanel(deps: PanelDeps): Handler {
   const signIns = signInsIn(deps.database);
   const visitor = visitors(config.SERVER);
   const say = refusalLog(log);
-  const open = signInRoutes({ signIns, now, log });
+  const open = signInRoutes({ signIns, wrongGuesses: wrongGuessesIn(deps.database), log });
   const closed = { ...overviewRoutes(deps), ...connectionRoutes(deps), ...playerRoutes(deps) };
   const route = router({
     "GET /admin/assets/:name/": (call) => assetAt(call.path),
@@ -33,7 +34,7 @@ export function createPanel(deps: PanelDeps): Handler {
       const chosen = (await formOf(request)).get("language");
       const language = languages.find((one) => one === chosen);
       const kept = { isHttps: visitor.isHttps(request.call), seconds: languageSeconds };
-      return seeOther(backTo(request), language ? { "set-cookie": cookie("language", language, kept) } : {});
+      return seeOther(backTo(request), language ? [cookie("language", language, kept)] : []);
     }),
     ...mapped(open, asPage),
     ...mapped(closed, (handler) => asPage(signedIn(handler))),
@@ -72,7 +73,7 @@ export function createPanel(deps: PanelDeps): Handler {
   function signedIn(handler: PageHandler): PageHandler {
     return async (request) => {
       const { call } = request;
-      const token = cookieIn(call, await signIns.cookieName());
+      const token = cookieIn(call, await signIns.cookieName("session"));
       // A page that loads itself anew, day and night, is nobody's presence.
       const isUse = call.headers["x-refresh"] === undefined;
       if (token !== undefined && (await signIns.isSignedIn({ token, isUse }))) return handler(request);

@@ -6,6 +6,10 @@ import { hashPassword, isPassword } from "./password.ts";
 
 const idleHours = 12;
 export const mostDays = 30;
+export const linkMinutes = 10;
+
+/** Whether it has the form of what `makeLink` makes. */
+export const isLink = (text: string) => /^[\w-]{43}$/.test(text);
 
 type SignedIn = { token: string; isUse: boolean };
 
@@ -26,17 +30,17 @@ export function signInsIn(database: Pick<Database, "run">) {
     },
   });
 
-  let cookieName: Promise<string> | undefined;
+  let mark: Promise<string> | undefined;
 
-  async function readCookieName(): Promise<string> {
+  async function readMark(): Promise<string> {
     const [made] = await database.run(
       (sql) => sql<{ text: string }[]>`
         select pg_database.oid || ' ' || min(applied_at) as text from pg_database, schema_files
         where datname = current_database() group by pg_database.oid`,
     );
-    return `session-${sha256(made?.text ?? "")
+    return sha256(made?.text ?? "")
       .toString("hex")
-      .slice(0, 8)}`;
+      .slice(0, 8);
   }
 
   async function lookUp(items: SignedIn[]): Promise<(index: number) => boolean> {
@@ -59,24 +63,24 @@ export function signInsIn(database: Pick<Database, "run">) {
 
   return {
     /**
-     * Of the cookie that holds the token. Browsers keep one jar for all ports of a host: two services there must not take each
-     * other's place, while replicas on one database share who is signed in. So it is made from when and where the database was.
+     * The name of a cookie. Browsers keep one jar for all ports of a host: two services there must not take each other's place,
+     * while replicas on one database share who is signed in. So it tells when and where the database was made.
      */
-    cookieName: (): Promise<string> => {
-      cookieName ??= readCookieName().catch((error) => {
-        cookieName = undefined;
+    cookieName: async (kind: "session" | "device" | "turn"): Promise<string> => {
+      mark ??= readMark().catch((error) => {
+        mark = undefined;
         throw error;
       });
-      return cookieName;
+      return `${kind}-${await mark}`;
     },
     /** Of the password in force; undefined: none was set, and nobody gets in. */
     passwordHash: (): Promise<string | undefined> => readHash(undefined),
-    /** Signs everybody out. A password in the config goes on beating it. */
+    /** Signs everybody out, and ends links. A password in the config goes on beating it. */
     setPassword: async (password: string) => {
       const hash = await hashPassword(password);
       await database.run(
         (sql) => sql`
-          with signed_out as (delete from sessions)
+          with signed_out as (delete from sessions), ended as (delete from sign_in_links)
           insert into panel_settings (name, value) values (${passwordName}, ${hash})
           on conflict (name) do update set value = excluded.value`,
       );
@@ -90,7 +94,7 @@ export function signInsIn(database: Pick<Database, "run">) {
       if (password === "" ? hash === undefined : hash !== undefined && (await isPassword(password, hash))) return;
       const made = password === "" ? undefined : await hashPassword(password);
       await database.run(async (sql) => {
-        await sql`delete from sessions`;
+        await sql`with ended as (delete from sign_in_links) delete from sessions`;
         if (made === undefined) await sql`delete from panel_settings where name = ${configPasswordName}`;
         else
           await sql`
@@ -111,6 +115,30 @@ export function signInsIn(database: Pick<Database, "run">) {
           select ${sha256(token)}::bytea where ${passwordHash} = (
             select value from panel_settings where name in (${configPasswordName}, ${passwordName}) order by name = ${configPasswordName} desc limit 1)
           on conflict do nothing`,
+      );
+      return count === 1 ? token : undefined;
+    },
+    /** What a link holds that signs in once within `linkMinutes`. */
+    makeLink: async (): Promise<string> => {
+      const token = randomBytes(32).toString("base64url");
+      await database.run(
+        (sql) => sql`
+          with over as (delete from sign_in_links where created_at < now() - ${linkMinutes} * interval '1 minute')
+          insert into sign_in_links (token_sha256) values (${sha256(token)}::bytea) on conflict do nothing`,
+      );
+      return token;
+    },
+    /** Uses the link up. Undefined: it was used, is over, or is none; one of a clock that was ahead is over. */
+    beginByLink: async (link: string): Promise<string | undefined> => {
+      const token = randomBytes(32).toString("base64url");
+      const { count } = await database.run(
+        (sql) => sql`
+          with used as (
+            delete from sign_in_links where token_sha256 = ${sha256(link)}::bytea
+              and created_at between now() - ${linkMinutes} * interval '1 minute' and now() + interval '1 minute'
+            returning 1
+          )
+          insert into sessions (token_sha256) select ${sha256(token)}::bytea from used`,
       );
       return count === 1 ? token : undefined;
     },

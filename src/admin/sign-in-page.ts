@@ -20,3 +20,16 @@ export function noPasswordPage(reader: Reader): Html {
   const words = reader.texts.signIn;
   return html`<div class="narrow card"><h1>${words.shutTitle}</h1><p>${words.shut}</p><pre>${program} admin password</pre></div>`;
 }
+
+/** Where a link leads: only the button uses it up, since chat programs open links to show what is there. */
+export function linkPage(reader: Reader, link: string): Html {
+  const words = reader.texts.signIn;
+  return html`<div class="narrow card"><h1>${words.title}</h1><p>${words.link}</p>
+<form method="post" action="/admin/sign-in-link/${link}/"><button class="main">${words.submit}</button></form></div>`;
+}
+
+export function linkOverPage(reader: Reader): Html {
+  const words = reader.texts.signIn;
+  return html`<div class="narrow card"><h1>${words.title}</h1><p>${words.linkOver}</p><pre>${program} admin sign-in-link</pre>
+<p><a href="/admin/sign-in/">${words.withPassword}</a></p></div>`;
+}

@@ -1,75 +1,112 @@
+import type { Answer } from "../http/call.ts";
 import type { Log } from "../log.ts";
 import { cookie, cookieIn } from "./cookies.ts";
+import { deviceCookie, deviceIn, deviceSeconds, newDevice } from "./device.ts";
 import { createGuesses } from "./guesses.ts";
 import { formOf, type PageHandler, page, type Request, seeOther } from "./page.ts";
 import { isPassword } from "./password.ts";
-import { mostDays, type signInsIn } from "./sessions.ts";
-import { noPasswordPage, signInPage } from "./sign-in-page.ts";
+import type { Reader } from "./reader.ts";
+import { isLink, mostDays, type signInsIn } from "./sessions.ts";
+import { linkOverPage, linkPage, noPasswordPage, signInPage } from "./sign-in-page.ts";
+import { createTurns } from "./turns.ts";
+import type { WrongGuesses } from "./wrong-guesses.ts";
 
 export type SignInDeps = {
   signIns: ReturnType<typeof signInsIn>;
-  now: () => Date;
+  wrongGuesses: WrongGuesses;
   log: Log;
 };
 
-/** Signing in and out: the only pages for who is not signed in. */
-export function signInRoutes({ signIns, now, log }: SignInDeps): Record<string, PageHandler> {
-  const guesses = createGuesses(now);
+type Problem = { text: string; status: number };
 
-  async function form(request: Request, problem?: { text: string; status: number; retryAfter?: number }) {
-    const { reader, query, origin } = request;
-    const answer =
-      (await signIns.passwordHash()) === undefined
-        ? page(reader, { title: reader.texts.signIn.shutTitle, body: noPasswordPage(reader) })
-        : page(reader, {
-            title: reader.texts.signIn.title,
-            status: problem?.status ?? 200,
-            notice: problem && { kind: "problem", text: problem.text },
-            body: signInPage(reader, {
-              next: nextOf(query),
-              isReadable: origin.startsWith("http:") && !isLoopback(origin),
-            }),
-          });
-    if (problem?.retryAfter === undefined) return answer;
-    return { ...answer, headers: { ...answer.headers, "retry-after": String(problem.retryAfter) } };
+/** Signing in and out: the only pages for who is not signed in. */
+export function signInRoutes({ signIns, wrongGuesses, log }: SignInDeps): Record<string, PageHandler> {
+  const guesses = createGuesses({ wrongGuesses });
+  const turns = createTurns();
+
+  async function form({ reader, query, origin }: Request, problem?: Problem): Promise<Answer> {
+    if ((await signIns.passwordHash()) === undefined)
+      return page(reader, { title: reader.texts.signIn.shutTitle, body: noPasswordPage(reader) });
+    return page(reader, {
+      title: reader.texts.signIn.title,
+      status: problem?.status ?? 200,
+      notice: problem && { kind: "problem", text: problem.text },
+      body: signInPage(reader, { next: nextOf(query), isReadable: origin.startsWith("http:") && !isLoopback(origin) }),
+    });
+  }
+
+  /** The wait is told, and remembered by the browser: whoever comes back after it has a turn. */
+  async function mustWait(request: Request, waitSeconds: number, turn: string | undefined): Promise<Answer> {
+    const pending = turns.waitSeconds(turn);
+    const seconds = Math.max(1, Math.min(waitSeconds, pending ?? waitSeconds));
+    const answer = await form(request, { text: request.reader.texts.signIn.wait(seconds), status: 429 });
+    const kept = { isHttps: isHttps(request), seconds: turnSeconds };
+    const cookies = pending === undefined ? [cookie(await signIns.cookieName("turn"), turns.give(seconds), kept)] : [];
+    return { ...answer, headers: { ...answer.headers, "retry-after": String(seconds) }, cookies };
+  }
+
+  async function signedIn(request: Request, token: string, path: string, hash?: string): Promise<Answer> {
+    const kept = { isHttps: isHttps(request) };
+    const cookies = [cookie(await signIns.cookieName("session"), token, { ...kept, seconds: mostDays * 86_400 })];
+    if (hash !== undefined) {
+      const name = await signIns.cookieName("device");
+      const device = deviceIn(cookieIn(request.call, name), hash) ?? newDevice();
+      cookies.push(cookie(name, deviceCookie(device, hash), { ...kept, seconds: deviceSeconds }));
+    }
+    return seeOther(path, cookies);
   }
 
   return {
     "GET /admin/sign-in/": (request) => form(request),
     "POST /admin/sign-in/": async (request) => {
-      const { reader, query, origin, address } = request;
+      const { call, reader, query, address } = request;
       const words = reader.texts.signIn;
       const password = (await formOf(request)).get("password") ?? "";
       const hash = await signIns.passwordHash();
       if (hash === undefined) return form(request);
-      const found = await guesses.check(address, () => isPassword(password.slice(0, 1_000), hash));
+      const turn = cookieIn(call, await signIns.cookieName("turn"));
+      const device = deviceIn(cookieIn(call, await signIns.cookieName("device")), hash);
+      const guesser = { address, device, hasWaited: turns.use(turn) };
+      const found = await guesses.check(guesser, () => isPassword(password.slice(0, 1_000), hash));
       if (found === "wrong") {
         log.warn("a wrong password for the panel", { address });
         return form(request, { text: words.wrong, status: 403 });
       }
-      if (found !== "right") {
-        const { waitSeconds } = found;
-        return form(request, { text: words.wait(waitSeconds), status: 429, retryAfter: waitSeconds });
-      }
+      if (found !== "right") return mustWait(request, found.waitSeconds, turn);
       const token = await signIns.begin(hash);
       if (token === undefined) return form(request, { text: words.changed, status: 403 });
       log.info("somebody signed in to the panel", { address });
-      return seeOther(nextOf(query), {
-        "set-cookie": cookie(await signIns.cookieName(), token, {
-          isHttps: origin.startsWith("https:"),
-          seconds: mostDays * 86_400,
-        }),
-      });
+      return signedIn(request, token, nextOf(query), hash);
     },
-    "POST /admin/sign-out/": async ({ call, origin }) => {
-      const name = await signIns.cookieName();
-      const token = cookieIn(call, name);
+    // To look at the link uses nothing up: chat programs do that by themselves.
+    "GET /admin/sign-in-link/:link/": ({ reader, call: { param = "" } }) =>
+      isLink(param)
+        ? page(reader, { title: reader.texts.signIn.title, body: linkPage(reader, param) })
+        : linkOver(reader, 404),
+    "POST /admin/sign-in-link/:link/": async (request) => {
+      const { call, address, reader } = request;
+      const link = call.param ?? "";
+      const token = isLink(link) ? await signIns.beginByLink(link) : undefined;
+      if (token === undefined) return linkOver(reader, 403);
+      log.info("somebody signed in to the panel by a link", { address });
+      return signedIn(request, token, "/admin/", await signIns.passwordHash());
+    },
+    "POST /admin/sign-out/": async (request) => {
+      const name = await signIns.cookieName("session");
+      const token = cookieIn(request.call, name);
       if (token !== undefined) await signIns.end(token);
-      const gone = cookie(name, "", { isHttps: origin.startsWith("https:"), seconds: 0 });
-      return seeOther("/admin/sign-in/", { "set-cookie": gone });
+      return seeOther("/admin/sign-in/", [cookie(name, "", { isHttps: isHttps(request), seconds: 0 })]);
     },
   };
 }
+
+const turnSeconds = 10 * 60;
+
+function linkOver(reader: Reader, status: number): Answer {
+  return page(reader, { title: reader.texts.signIn.title, status, body: linkOverPage(reader) });
+}
+
+const isHttps = ({ origin }: Request) => origin.startsWith("https:");
 
 /** Who signs in there reads a password that nobody else can. */
 function isLoopback(origin: string): boolean {

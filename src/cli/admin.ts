@@ -1,5 +1,5 @@
 import { makePassword } from "../admin/password.ts";
-import { signInsIn } from "../admin/sessions.ts";
+import { linkMinutes, signInsIn } from "../admin/sessions.ts";
 import { password } from "../config.ts";
 import { type Command, CommandProblem, type Context, stringOption } from "./command.ts";
 
@@ -15,6 +15,15 @@ export const adminCommands: Record<string, Command> = {
     options: { password: { type: "string" } },
     run: setPassword,
   },
+  "admin sign-in-link": {
+    args: "",
+    summary: `print a link that signs in to the panel once, within ${linkMinutes} minutes`,
+    details: [
+      "For when you forgot the password, or others keep guessing it. Whoever has the link first gets in: give it to nobody.",
+      "The link begins with [SERVER] PUBLIC_URL; without that setting only the path is printed.",
+    ],
+    run: printLink,
+  },
 };
 
 async function setPassword(context: Context): Promise<void> {
@@ -26,6 +35,16 @@ async function setPassword(context: Context): Promise<void> {
   if (config.ADMIN.PASSWORD !== "")
     warn("But the config has a password too, [ADMIN] PASSWORD, and that one counts as long as it stands there.");
   if (!config.ADMIN.ENABLED) warn("But the panel is switched off: [ADMIN] ENABLED = false.");
+}
+
+async function printLink({ config, open, print, warn }: Context): Promise<void> {
+  if (!config.ADMIN.ENABLED) throw new CommandProblem("The panel is switched off: [ADMIN] ENABLED = false.");
+  const link = await signInsIn(await open()).makeLink();
+  const base = config.SERVER.PUBLIC_URL.replace(/\/+$/, "");
+  print(`${base}/admin/sign-in-link/${link}/`);
+  if (base === "")
+    warn(`Open this path at the panel's address, such as http://localhost:${config.SERVER.PORT}/admin/…`);
+  warn(`It works once, within ${linkMinutes} minutes. Whoever has it first gets in.`);
 }
 
 /** Files bring them along; a blank may be the end of a password. */

@@ -22,6 +22,8 @@ export type Call = {
 export type Answer = {
   status: number;
   headers?: Record<string, string>;
+  /** Values of Set-Cookie, one header each. */
+  cookies?: string[];
   body?: string | Buffer;
   /** Instead of a body, of any size: writes it and ends. When it throws, the answer is cut, so that it can be seen to lack its end. */
   stream?: (to: Writable) => Promise<unknown>;

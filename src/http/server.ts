@@ -130,6 +130,7 @@ function send(request: IncomingMessage, response: ServerResponse, answer: Answer
   const { status, body, headers } = answer;
   const isEndless = !request.complete && hasLargeBody(request);
   if (headers) for (const name of Object.keys(headers)) response.setHeader(name, headers[name] ?? "");
+  if (answer.cookies?.length) response.setHeader("set-cookie", answer.cookies);
   if (isEndless || isStopping) response.setHeader("connection", "close");
   if (body === undefined) {
     response.writeHead(status, noBody).end();

@@ -39,6 +39,26 @@ test("admin password makes a strong one and prints it, and it lets in at a runni
   }
 });
 
+test("admin sign-in-link prints a link below PUBLIC_URL, or its path, and it signs in at a running service", async () => {
+  const service = await startTestService(db);
+  try {
+    const short = await run("admin sign-in-link");
+    assert.equal(short.code, 0);
+    assert.match(short.out, /^\/admin\/sign-in-link\/[\w-]{43}\/$/);
+    assert.match(short.err, /such as http:\/\/localhost:8000\/admin\/.*\n.*once, within 10 minutes/);
+    assert.equal((await createBrowser(service).post(short.out, {})).status, 303);
+    const env = { PLAYTIME_SERVER_PUBLIC_URL: "https://playtime.example.com/" };
+    const whole = await run("admin sign-in-link", { env });
+    assert.match(whole.out, /^https:\/\/playtime\.example\.com\/admin\/sign-in-link\/[\w-]{43}\/$/);
+    assert.doesNotMatch(whole.err, /localhost/);
+    const off = await run("admin sign-in-link", { env: { PLAYTIME_ADMIN_ENABLED: "false" } });
+    assert.equal(off.code, 1);
+    assert.match(off.err, /switched off/);
+  } finally {
+    await service.stop();
+  }
+});
+
 test("admin password refuses a short one, and says when the config has one that counts, or the panel is off", async () => {
   for (const input of ["too short", ""]) assert.notEqual((await run("admin password --password -", { input })).code, 0);
   assert.equal(await hash(), "");

@@ -48,8 +48,13 @@ export const en = {
     submit: "Sign in",
     signOut: "Sign out",
     wrong: "The password is wrong.",
-    wait: (seconds: number) => `Too many tries. Wait ${english(seconds, "second", "seconds")}.`,
+    wait: (seconds: number) =>
+      `Too many tries. Wait ${english(seconds, "second", "seconds")}, then try again in this browser: your turn is kept.`,
     changed: "The password was changed just now. Sign in again.",
+    link: "This link signs you in once.",
+    linkOver:
+      "This link was used already, or is older than 10 minutes. Make another one on the machine of the service:",
+    withPassword: "Sign in with the password",
     plain:
       "This page came over plain HTTP: whoever is on the way can read the password. Use HTTPS, an SSH tunnel, or a network that you trust.",
     shutTitle: "The panel is shut",
