@@ -39,10 +39,14 @@ export async function createApp({ config, database, port, log, now = () => new D
     now,
     log,
   });
-  const activity = config.ADMIN.ENABLED
-    ? createActivity({ database: database.aside, steamEnded: () => steam.status().ended, log, now })
-    : undefined;
-  const watchers = [activity?.record, metrics?.onEnd].filter((watcher) => watcher !== undefined);
+  const activity = createActivity({
+    database: database.aside,
+    steam: { ended: () => steam.status().ended, share: steam.share },
+    log,
+    now,
+  });
+  const isWatched = config.ADMIN.ENABLED;
+  const watchers = [isWatched ? activity.record : undefined, metrics?.onEnd].filter((watcher) => watcher !== undefined);
   const shared = { directory, playtimes, now, hmacEnabled: config.HMAC.ENABLE };
 
   const route = router({
@@ -68,14 +72,14 @@ export async function createApp({ config, database, port, log, now = () => new D
     "GET /readyz": ready(database),
     ...(metrics ? { "GET /metrics": metrics.page(config.METRICS.TOKEN, { directory, steam, database }) } : {}),
   });
-  const aside = { database: database.aside, playtimes: playtimesIn(database.aside) };
-  const panel = activity && panelHandler({ ...aside, config, directory, steam, activity, port, now, log });
+  const aside = { database: database.aside, playtimes: playtimesIn(database.aside, { history }) };
+  const panel = isWatched && panelHandler({ ...aside, config, directory, steam, activity, port, now, log });
   return {
     route: (call: Call) => (panel && /^\/admin(?:\/|$)/.test(call.path) ? panel : route(call)),
     stop: async () => {
       directory.stop();
       metrics?.stop();
-      await activity?.stop();
+      await activity.stop();
     },
   };
 }

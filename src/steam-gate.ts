@@ -8,7 +8,14 @@ export type Gate = {
   enter: (entrant: Entrant) => Promise<boolean>;
   leave: (outcome: { kind: CallEnd; reason?: string }) => void;
   status: () => GateStatus;
+  /**
+   * The calls of a day (UTC, such as 2026-01-02) that all services together have made, ours in as far as they had `ended`; and
+   * how many services share the calls a second.
+   */
+  share: (shared: Shared, ended: Readonly<Record<CallEnd, number>>) => void;
 };
+
+export type Shared = { steamCallsToday: number; day: string; replicas: number };
 
 /** How a call to Steam went; `steam.ts` says what each means. */
 export type CallEnd = "answer" | "passing" | "nonsense" | "forbidden" | "player";
@@ -73,6 +80,8 @@ export function createGate(options: GateOptions): Gate {
   const breaker = { failures: 0, openUntilMs: 0, openMs: 0, probing: false, reason: "" };
   const ended: Record<CallEnd, number> = { answer: 0, passing: 0, nonsense: 0, forbidden: 0, player: 0 };
   let dropped = 0;
+  let begun = 0;
+  let replicas = 1;
   let answeredAt: Date | undefined;
 
   return {
@@ -93,6 +102,13 @@ export function createGate(options: GateOptions): Gate {
       else failed(kind === "forbidden", reason ?? "");
       letIn();
     },
+    share: (shared, ended) => {
+      replicas = Math.max(1, shared.replicas);
+      if (shared.day !== dateOf(now())) return;
+      const known = Object.values(ended).reduce((sum, count) => sum + count, 0);
+      if (shared.day !== today.date) Object.assign(today, { date: shared.day, saidFull: false });
+      today.calls = shared.steamCallsToday + begun - known;
+    },
     status: () => ({
       breaker: breaker.openUntilMs === 0 ? "closed" : breaker.openUntilMs > clockMs() ? "open" : "probing",
       ended: { ...ended },
@@ -112,12 +128,13 @@ export function createGate(options: GateOptions): Gate {
       if (breaker.openUntilMs > 0) breaker.probing = true;
       active += 1;
       today.calls += 1;
+      begun += 1;
       waiting.shift()?.enter(true);
       if (breaker.probing) refuse(() => true);
     }
     if (waiting.length === 0) return;
     const soonestMs = Math.min(...waiting.map(({ entrant }) => entrant.dropAtMs)) - clockMs();
-    const tokenMs = active < limits.callsAtOnce ? 1_000 / callsPerSecond : Number.POSITIVE_INFINITY;
+    const tokenMs = active < limits.callsAtOnce ? (1_000 * replicas) / callsPerSecond : Number.POSITIVE_INFINITY;
     timer = setTimeout(letIn, Math.max(1, Math.min(soonestMs, tokenMs)));
     timer.unref();
   }
@@ -132,7 +149,8 @@ export function createGate(options: GateOptions): Gate {
 
   function takeToken(): boolean {
     const nowMs = clockMs();
-    bucket.tokens = Math.min(limits.burstCalls, bucket.tokens + ((nowMs - bucket.filledAtMs) / 1_000) * callsPerSecond);
+    const filled = (((nowMs - bucket.filledAtMs) / 1_000) * callsPerSecond) / replicas;
+    bucket.tokens = Math.min(Math.max(1, limits.burstCalls / replicas), bucket.tokens + filled);
     bucket.filledAtMs = nowMs;
     if (bucket.tokens < 1) return false;
     bucket.tokens -= 1;

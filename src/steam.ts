@@ -3,7 +3,7 @@ import { errorCode } from "./error-code.ts";
 import type { Log } from "./log.ts";
 import { isObject, isSteamId, largestInteger, type SteamId } from "./parse.ts";
 import type { Playtimes, SteamStatus } from "./players/playtimes.ts";
-import { type CallEnd, createGate, type Entrant, type GateLimits, type GateStatus } from "./steam-gate.ts";
+import { type CallEnd, createGate, type Entrant, type Gate, type GateLimits, type GateStatus } from "./steam-gate.ts";
 
 /** Asks the Steam Web API for a player's total time in a game. https://partner.steamgames.com/doc/webapi/IPlayerService */
 export type Steam = {
@@ -16,6 +16,8 @@ export type Steam = {
   /** Whose profile has that name in its address; undefined when Steam could not be asked. */
   idOf: (name: string, dropAtMs: number) => Promise<SteamId | "no-such-name" | undefined>;
   status: () => GateStatus;
+  /** How all services that ask Steam on this database stand together. */
+  share: Gate["share"];
 };
 
 export type Question = {
@@ -94,6 +96,7 @@ export function createSteam({ playtimes, now, log, limits, ...config }: SteamDep
       return call("ISteamUser/ResolveVanityURL", { vanityurl: name }, entrant, idIn);
     },
     status: gate.status,
+    share: gate.share,
   };
 
   /** Under way, or over since a moment; who wants a refresh wants a newer answer than that. */

@@ -112,6 +112,7 @@ export function createWay({ server, connections, longAtOnce, users, log }: WayOp
     const seat = await seats.take();
     let hung: NodeJS.Timeout | undefined;
     try {
+      if (closing) throw Object.assign(new Error("These connections were closed"), { code: "CONNECTION_ENDED" });
       // Whoever waited has been told already.
       if (!seat || performance.now() >= untilMs) throw new TimedOut(limitMs);
       const isNew = !seat.client;

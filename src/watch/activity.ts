@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Kind } from "../connections/connections.ts";
 import type { Database } from "../database/connect.ts";
@@ -8,11 +9,13 @@ import type { Log } from "../log.ts";
 import type { SteamId } from "../parse.ts";
 import type { CallEnd } from "../steam-gate.ts";
 import type { OnEnd } from "./observed.ts";
+import { type Count, keptRequests, type NotesToWrite, signOff, type Together, tidy, writeNotes } from "./write.ts";
 
-/** So many requests of a connection are kept, of those that were taken and of those that were refused. */
-export const keptRequests = 100;
-const keptDays = 8;
+export { keptRequests } from "./write.ts";
+
 const flushMs = 2_000;
+/** A service says that it is there though nothing happens. */
+const seenMs = 10_000;
 const tidyMs = 60_000;
 /** A database that is away must not hold up a stop. */
 const stopMs = 1_000;
@@ -20,14 +23,23 @@ const stopMs = 1_000;
 /**
  * Remembers in the database how requests ended, for the panel and the CLI: counts by the hour, and the newest of each
  * connection. A request only leaves a note in memory; the notes are written together a few seconds later, at most 100 of a
- * connection, so that the work does not grow with the requests. `steamEnded`: the calls to Steam since the start.
+ * connection, so that the work does not grow with the requests. With them go the calls to Steam, which all services on one
+ * database count together, and each minute one of these services tidies up.
  */
-export function createActivity({ database, steamEnded, log, now = () => new Date() }: ActivityDeps): Activity {
+export function createActivity({ database, steam, log, now = () => new Date() }: ActivityDeps): Activity {
+  const replica = randomUUID();
   let notes = new Map<string, Notes>();
-  let steamSaid = { ...steamEnded() };
-  let timer: NodeJS.Timeout | undefined;
+  let number = 0;
+  let steamTaken = { ...steam.ended() };
+  /** Calls to Steam that may have been counted, or not: the answer was lost. They are written again under their number. */
+  let unsure: NotesToWrite | undefined;
   let flushing = Promise.resolve();
+  let seenAtMs = Number.NEGATIVE_INFINITY;
   let tidiedAtMs = Number.NEGATIVE_INFINITY;
+  const timer = setInterval(() => {
+    const isDue = performance.now() - seenAtMs >= seenMs;
+    if (isDue || notes.size > 0 || differences(steam.ended(), steamTaken).length > 0) void flush();
+  }, flushMs).unref();
 
   const record: OnEnd = (kind, call, end, durationMs) => {
     const path = pathIn(kind, call, end);
@@ -43,14 +55,11 @@ export function createActivity({ database, steamEnded, log, now = () => new Date
       own.newest.push({ ...request(call, durationMs), isIgnored: end === "ignored" });
       if (own.newest.length >= 2 * keptRequests) own.newest.splice(0, keptRequests);
     }
-    timer ??= setTimeout(flush, flushMs).unref();
   };
 
-  /** One after the other: two at once would both count the same calls to Steam. */
+  /** One after the other, since their numbers count up. */
   function flush(): Promise<void> {
-    clearTimeout(timer);
-    timer = undefined;
-    flushing = flushing.then(writeNotes);
+    flushing = flushing.then(write);
     return flushing;
   }
 
@@ -65,26 +74,42 @@ export function createActivity({ database, steamEnded, log, now = () => new Date
     };
   }
 
-  /** What could not be written is dropped: the database is away, and its return must not find a heap of notes. */
-  async function writeNotes(): Promise<void> {
+  /** Notes that could not be written are dropped: the database is away, and its return must not find a heap of them. */
+  async function write(): Promise<void> {
     const taken = [...notes.values()];
-    const ended = { ...steamEnded() };
     notes = new Map();
     try {
-      await write(database, taken, differences(ended, steamSaid));
-      steamSaid = ended;
+      if (unsure) await writeNotes(database, unsure);
+      const ended = { ...steam.ended() };
+      number += 1;
+      unsure = { replica, number, counts: steamCounts(ended, steamTaken), accepted: [], refused: [] };
+      steamTaken = ended;
+      const { counts, ...requests } = rowsOf(taken);
+      const together = await writeNotes(database, { ...unsure, counts: [...unsure.counts, ...counts], ...requests });
+      unsure = undefined;
+      seenAtMs = performance.now();
+      steam.share(together, ended);
+      const isFirst = tidiedAtMs === Number.NEGATIVE_INFINITY;
       if (performance.now() - tidiedAtMs < tidyMs) return;
       tidiedAtMs = performance.now();
-      await tidy(database);
+      await tidy(database, replica, isFirst);
     } catch (error) {
       log.debug("the requests of the last seconds could not be noted", { error });
     }
   }
 
+  async function end(): Promise<void> {
+    await flush();
+    await signOff(database, replica).catch(() => {});
+  }
+
   return {
     record,
     flush,
-    stop: () => Promise.race([flush(), sleep(stopMs, undefined, { ref: false })]),
+    stop: () => {
+      clearInterval(timer);
+      return Promise.race([end(), sleep(stopMs, undefined, { ref: false })]);
+    },
   };
 }
 
@@ -97,7 +122,12 @@ export type Activity = {
 
 export type ActivityDeps = {
   database: Pick<Database, "run">;
-  steamEnded: () => Readonly<Record<CallEnd, number>>;
+  steam: {
+    /** The calls since the start, by how they went. */
+    ended: () => Readonly<Record<CallEnd, number>>;
+    /** How all services stand together, once `ended` were written. */
+    share: (together: Together, ended: Readonly<Record<CallEnd, number>>) => void;
+  };
   log: Log;
   now?: () => Date;
 };
@@ -138,55 +168,38 @@ function note(refused: Notes["refused"], { code, message }: Refusal, request: No
 /** Postgres takes neither NUL nor halves of a character. */
 const storable = (text: string) => text.replace(/[\p{Cc}\p{Surrogate}]/gu, "\ufffd");
 
+function steamCounts(now: Record<string, number>, before: Record<string, number>): Count[] {
+  return differences(now, before).map(([outcome, count]) => ({ kind: "steam", path: "", outcome, count }));
+}
+
 function differences(now: Record<string, number>, before: Record<string, number>): [name: string, count: number][] {
   return Object.entries(now)
     .map(([name, count]): [string, number] => [name, count - (before[name] ?? 0)])
     .filter(([, count]) => count > 0);
 }
 
-async function write(database: Pick<Database, "run">, notes: Notes[], steam: [string, number][]): Promise<void> {
-  const counts = notes.flatMap(({ kind, path, accepted, ignored, refused }) => {
-    const refusals = [...refused.values()].reduce((sum, { count }) => sum + count, 0);
-    return Object.entries({ accepted, ignored, refused: refusals })
-      .filter(([, count]) => count > 0)
-      .map(([outcome, count]) => ({ kind: kind as string, path, outcome, count }));
-  });
-  for (const [outcome, count] of steam) counts.push({ kind: "steam", path: "", outcome, count });
-  const accepted = notes.flatMap(({ kind, path, newest }) =>
-    newest.slice(-keptRequests).map((one) => ({ ...row(one), kind, path, is_ignored: one.isIgnored })),
-  );
-  const refused = notes.flatMap(({ kind, path, refused }) =>
-    [...refused.values()].map((one) => ({
-      ...row(one),
-      kind,
-      path,
-      code: one.code,
-      count: one.count,
-      reason: one.reason,
-    })),
-  );
-  if (counts.length === 0) return;
-  // As JSON: paths and reasons may hold any character.
-  await database.run(
-    (sql) => sql`
-      with counted as (
-        insert into hourly_counts (hour, kind, path, outcome, count)
-        select date_trunc('hour', now(), 'UTC'), kind, path, outcome, count
-        from json_to_recordset(${JSON.stringify(counts)}::text::json) as one (kind text, path text, outcome text, count bigint)
-        on conflict (hour, kind, path, outcome) do update set count = hourly_counts.count + excluded.count
-      ), accepted as (
-        insert into accepted_requests (kind, path, at, is_ignored, steam_id, players, duration_ms, request_id)
-        select kind, path, at, is_ignored, steam_id, players, duration_ms, request_id
-        from json_to_recordset(${JSON.stringify(accepted)}::text::json) as one
-          (kind text, path text, at timestamptz, is_ignored boolean, steam_id bigint, players integer, duration_ms real, request_id text)
-      )
-      insert into refused_requests (kind, path, minute, code, count, at, reason, steam_id, duration_ms, request_id)
-      select kind, path, date_trunc('minute', at), code, count, at, reason, steam_id, duration_ms, request_id
-      from json_to_recordset(${JSON.stringify(refused)}::text::json) as one
-        (kind text, path text, code text, count bigint, at timestamptz, reason text, steam_id bigint, duration_ms real, request_id text)
-      on conflict (kind, path, minute, code) do update set count = refused_requests.count + excluded.count, at = excluded.at,
-        reason = excluded.reason, steam_id = excluded.steam_id, duration_ms = excluded.duration_ms, request_id = excluded.request_id`,
-  );
+function rowsOf(notes: Notes[]): Pick<NotesToWrite, "counts" | "accepted" | "refused"> {
+  return {
+    counts: notes.flatMap(({ kind, path, accepted, ignored, refused }) => {
+      const refusals = [...refused.values()].reduce((sum, { count }) => sum + count, 0);
+      return Object.entries({ accepted, ignored, refused: refusals })
+        .filter(([, count]) => count > 0)
+        .map(([outcome, count]) => ({ kind, path, outcome, count }));
+    }),
+    accepted: notes.flatMap(({ kind, path, newest }) =>
+      newest.slice(-keptRequests).map((one) => ({ kind, path, ...row(one), is_ignored: one.isIgnored })),
+    ),
+    refused: notes.flatMap(({ kind, path, refused }) =>
+      [...refused.values()].map(({ code, count, reason, ...one }) => ({
+        kind,
+        path,
+        ...row(one),
+        code,
+        count,
+        reason,
+      })),
+    ),
+  };
 }
 
 function row({ atMs, steamId, players, durationMs, requestId }: Noted) {
@@ -197,31 +210,6 @@ function row({ atMs, steamId, players, durationMs, requestId }: Noted) {
     duration_ms: durationMs,
     request_id: requestId ?? null,
   };
-}
-
-/** Only the newest stay, and nothing of a connection that is gone or a secret whose time is over. */
-async function tidy(database: Pick<Database, "run">): Promise<void> {
-  await database.run(
-    (sql) => sql`
-      with counts as (
-        delete from hourly_counts where hour < now() - ${keptDays} * interval '1 day'
-          or (path <> '' and not exists (select from connections as one where (one.kind, one.path) = (hourly_counts.kind, hourly_counts.path)))
-      ), accepted as (
-        delete from accepted_requests where id in (
-          select id from (
-            select id, row_number() over (partition by kind, path order by id desc) as place from accepted_requests
-          ) as placed where place > ${keptRequests})
-          or (path <> '' and not exists (select from connections as one where (one.kind, one.path) = (accepted_requests.kind, accepted_requests.path)))
-      ), refused as (
-        delete from refused_requests where (kind, path, minute, code) in (
-          select kind, path, minute, code from (
-            select kind, path, minute, code, row_number() over (partition by kind, path order by minute desc, code) as place
-            from refused_requests
-          ) as placed where place > ${keptRequests})
-          or (path <> '' and not exists (select from connections as one where (one.kind, one.path) = (refused_requests.kind, refused_requests.path)))
-      )
-      update connections set old_secret = null, old_secret_until = null where old_secret_until < now()`,
-  );
 }
 
 /** One request of a connection's log. Times are ISO 8601 text. */
@@ -287,29 +275,38 @@ export function activityIn(database: Pick<Database, "run">) {
             request_id as "requestId"
           from refused_requests where kind = ${kind} and path = ${path} order by minute desc, at desc, code limit ${keptRequests}`,
       ),
-    /** Of every connection of which something is known. */
+    /** Of every connection of which something is known; a few rows of each are looked up by index. */
     summaries: () =>
       database.run(
         (sql) => sql<Summary[]>`
-          with counts as (
-            select kind, path, outcome, sum(count)::float8 as count from hourly_counts
-            where kind <> 'steam' and hour > now() - interval '24 hours' group by kind, path, outcome
-          ), taken as (
-            select kind, path, max(at) as at from accepted_requests group by kind, path
-          ), refused as (
-            select distinct on (kind, path) kind, path, at, code, reason from refused_requests
-            order by kind, path, at desc
-          ), known as (
-            select kind, path from counts union select kind, path from taken union select kind, path from refused
+          with named as materialized (
+            select kind, path from connections union all values ('battlemetrics', ''), ('script', '')
           )
           select kind, path, taken.at as "acceptedAt", refused.at as "refusedAt", refused.code as "refusedCode",
-            refused.reason as "refusedReason",
-            coalesce((select count from counts where (kind, path, outcome) = (known.kind, known.path, 'accepted')), 0) as accepted,
-            coalesce((select count from counts where (kind, path, outcome) = (known.kind, known.path, 'ignored')), 0) as ignored,
-            coalesce((select count from counts where (kind, path, outcome) = (known.kind, known.path, 'refused')), 0) as refused,
-            coalesce((select sum(count)::float8 from refused_requests as r where (r.kind, r.path, r.code) = (known.kind, known.path, 'bad-signature')
-              and r.at > greatest(taken.at, now() - interval '24 hours')), 0) as "badSignatures"
-          from known left join taken using (kind, path) left join refused using (kind, path)`,
+            refused.reason as "refusedReason", counts.accepted, counts.ignored, counts.refused,
+            coalesce(wrong.count, 0) as "badSignatures"
+          from named
+          cross join lateral (
+            select coalesce(sum(count) filter (where outcome = 'accepted'), 0)::float8 as accepted,
+              coalesce(sum(count) filter (where outcome = 'ignored'), 0)::float8 as ignored,
+              coalesce(sum(count) filter (where outcome = 'refused'), 0)::float8 as refused, count(*) as rows
+            from hourly_counts as one where one.kind = named.kind and one.path = named.path
+              and hour > now() - interval '24 hours'
+          ) as counts
+          left join lateral (
+            select at from accepted_requests as one where one.kind = named.kind and one.path = named.path
+            order by id desc limit 1
+          ) as taken on true
+          left join lateral (
+            select at, code, reason from refused_requests as one where one.kind = named.kind and one.path = named.path
+            order by minute desc, at desc limit 1
+          ) as refused on true
+          left join lateral (
+            select sum(count)::float8 as count from refused_requests as one where one.kind = named.kind and one.path = named.path
+              and one.code = 'bad-signature' and one.at > greatest(taken.at, now() - interval '24 hours')
+              and one.minute > now() - interval '25 hours'
+          ) as wrong on true
+          where counts.rows > 0 or taken.at is not null or refused.at is not null`,
       ),
     /** All of the last 24 hours, this one in. */
     hourly: () =>

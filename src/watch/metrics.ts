@@ -169,7 +169,7 @@ function steamFamilies({ steam }: Sources): Family[] {
     counter("playtime_steam_calls_total", "Calls to Steam that have ended.", samplesOf(ended, "result")),
     counter("playtime_steam_calls_dropped_total", "Calls that were not made: limits, breaker, too late.", dropped),
     gauge("playtime_steam_calls_waiting", "Calls that wait for their turn.", waiting),
-    gauge("playtime_steam_calls_today", "Calls of this day, in UTC.", callsToday),
+    gauge("playtime_steam_calls_today", "Calls of this day, in UTC, of all services on this database.", callsToday),
     gauge("playtime_steam_calls_per_day", "The most calls of a day, [STEAM] CALLS_PER_DAY.", callsPerDay),
     gauge(
       "playtime_steam_breaker",

@@ -32,7 +32,7 @@ function create({
   const clock = { at };
   const activity = createActivity({
     database: db.database,
-    steamEnded: () => steamEnded,
+    steam: { ended: () => steamEnded, share: () => {} },
     log: memoryLog().log,
     now: () => clock.at,
   });
@@ -175,7 +175,7 @@ test("while the database is away nothing is heaped up, and afterwards all goes o
     database: {
       run: (statement) => (isAway ? Promise.reject(new Refusal("database-away")) : db.database.run(statement)),
     },
-    steamEnded: () => ({ answer: 0, passing: 0, nonsense: 0, forbidden: 0, player: 0 }),
+    steam: { ended: () => ({ answer: 0, passing: 0, nonsense: 0, forbidden: 0, player: 0 }), share: () => {} },
     log: memoryLog().log,
   });
   const call = {
