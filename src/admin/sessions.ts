@@ -102,7 +102,10 @@ export function signInsIn(database: Pick<Database, "run">) {
             on conflict (name) do update set value = excluded.value`;
       });
     },
-    /** What the browser keeps. The password's hash must still be that one: it may be changed in this moment. */
+    /**
+     * What the browser keeps. The password's hash must still be that one: it may be changed in this moment. A token that is
+     * there already was stored a moment ago, and only the answer was lost.
+     */
     begin: async (passwordHash: string): Promise<string | undefined> => {
       const token = randomBytes(32).toString("base64url");
       const { count } = await database.run(
@@ -114,7 +117,7 @@ export function signInsIn(database: Pick<Database, "run">) {
           insert into sessions (token_sha256)
           select ${sha256(token)}::bytea where ${passwordHash} = (
             select value from panel_settings where name in (${configPasswordName}, ${passwordName}) order by name = ${configPasswordName} desc limit 1)
-          on conflict do nothing`,
+          on conflict (token_sha256) do update set used_at = now()`,
       );
       return count === 1 ? token : undefined;
     },

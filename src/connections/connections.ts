@@ -54,14 +54,22 @@ export function connectionsIn(database: Pick<Database, "run">) {
   return {
     list: () => database.run((sql) => sql<Connection[]>`${columns(sql)} order by kind, path`),
     one,
-    add: ({ kind, path, secret, enabled, fixedGameId }: NewConnection): Promise<"added" | "path-taken"> =>
-      database.run(async (sql) => {
+    add: ({ kind, path, secret, enabled, fixedGameId }: NewConnection): Promise<"added" | "path-taken"> => {
+      let tries = 0;
+      return database.run(async (sql) => {
         const { count } = await sql`
           insert into connections (kind, path, secret, enabled, fixed_game_id)
           values (${kind}, ${path}, ${secret}, ${enabled}, ${fixedGameId})
           on conflict do nothing`;
-        return count === 1 ? "added" : "path-taken";
-      }),
+        tries += 1;
+        if (count === 1) return "added";
+        // The first time it may have been stored, and only the answer was lost.
+        const [same] = await sql`
+          select from connections where kind = ${kind} and path = ${path} and enabled = ${enabled}
+            and secret is not distinct from ${secret} and fixed_game_id is not distinct from ${fixedGameId}`;
+        return same && tries > 1 ? "added" : "path-taken";
+      });
+    },
     setEnabled: ({ kind, path }: Key, enabled: boolean) =>
       database.run(
         (sql) =>
@@ -89,6 +97,7 @@ export function connectionsIn(database: Pick<Database, "run">) {
       { kind, path }: Key,
       to: Pick<Connection, "path" | "fixedGameId">,
     ): Promise<"changed" | "path-taken" | "gone"> => {
+      let tries = 0;
       try {
         return await database.run(async (sql) => {
           const { count } = await sql`
@@ -99,7 +108,13 @@ export function connectionsIn(database: Pick<Database, "run">) {
             ), accepted as (update accepted_requests set path = ${to.path} where kind = ${kind} and path = ${path}
             ), refused as (update refused_requests set path = ${to.path} where kind = ${kind} and path = ${path}
             ) select 1 from changed`;
-          return count === 1 ? "changed" : "gone";
+          tries += 1;
+          if (count === 1) return "changed";
+          // As above.
+          const [same] = await sql`
+            select from connections where kind = ${kind} and path = ${to.path}
+              and fixed_game_id is not distinct from ${to.fixedGameId}`;
+          return same && tries > 1 ? "changed" : "gone";
         });
       } catch (error) {
         if (errorCode(error) === uniqueViolation) return "path-taken";

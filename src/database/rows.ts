@@ -12,6 +12,12 @@ export function list<Row>(rows: readonly Row[], value: (row: Row) => string | nu
   return `{${rows.map((row) => value(row) ?? "null").join(",")}}`;
 }
 
+/** As Postgres orders the keys: IDs are digits without zeros before them. */
+function byKey(a: Key, b: Key): number {
+  if (a.steamId === b.steamId) return a.gameId - b.gameId;
+  return a.steamId.length - b.steamId.length || (a.steamId < b.steamId ? -1 : 1);
+}
+
 /** One row a player and game, since an upsert refuses two; sorted by key, so that two writers cannot deadlock. */
 export function newestOfEach<Row extends Key>(rows: Row[], compare: (a: Row, b: Row) => number): Row[] {
   if (rows.length === 1) return rows;
@@ -20,5 +26,5 @@ export function newestOfEach<Row extends Key>(rows: Row[], compare: (a: Row, b: 
     const other = newest.get(keyOf(row));
     if (!other || compare(row, other) >= 0) newest.set(keyOf(row), row);
   }
-  return [...newest.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);
+  return [...newest.values()].sort(byKey);
 }

@@ -55,6 +55,7 @@ export async function writePlayers(sql: Sql, players: ImportedPlayer[], dryRun: 
         ${list(players, (player) => player.bmSeconds)}::int[], ${list(players, (player) => player.createdAt)}::timestamptz[],
         ${list(players, (player) => player.updatedAt)}::timestamptz[])
         as given (steam_id, game_id, steam_seconds, steam_status, bm_seconds, created_at, updated_at)
+      order by steam_id, game_id
     )${dryRun ? sql`` : write}
     select count(*) filter (where here.updated_at is null)::int as unknown,
       count(*) filter (where here.bm_signed_at is not null)::int as signed,

@@ -122,6 +122,15 @@ test("a page that loads itself anew does not keep a session alive", async () => 
   assert.equal(row?.hours, 11);
 });
 
+test("a sign-in that was stored, though the answer was lost and it is done again, lets in", async () => {
+  const { passwordHash, begin, isSignedIn } = signInsIn({
+    run: (statement) => db.database.run((sql) => statement(sql).then(() => statement(sql))),
+  });
+  const token = await begin((await passwordHash()) ?? "");
+  assert.ok(token !== undefined && (await isSignedIn({ token, isUse: false })));
+  assert.equal(await begin("the hash of the password before"), undefined);
+});
+
 test("sessions survive a restart, and end all together when the password changes", async () => {
   const browser = createBrowser(service);
   await browser.signIn();

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
 import { addressOf, connectionsIn, makeSecret, secretText } from "../../src/connections/connections.ts";
 import { connectionPath } from "../../src/connections/paths.ts";
+import type { Database } from "../../src/database/connect.ts";
 import { Malformed } from "../../src/parse.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 
@@ -67,4 +68,18 @@ test("the database itself refuses paths, kinds, secrets and games that the proto
   for (const path of ["", "a/b", ".", "..", "x".repeat(256)]) await refused({ path });
   await refused({ secret: "" });
   await refused({ fixed_game_id: -1 });
+});
+
+test("what was stored, though the answer was lost and it is done again, counts as done", async () => {
+  const lossy: Pick<Database, "run"> = {
+    run: (statement) => db.database.run((sql) => statement(sql).then(() => statement(sql))),
+  };
+  const table = connectionsIn(lossy);
+  const one = { kind: "script", path: "lost-answer", secret: "a-secret", enabled: true, fixedGameId: null } as const;
+  assert.equal(await table.add(one), "added");
+  assert.equal(await table.add({ ...one, secret: "another" }), "path-taken");
+  assert.equal(await connectionsIn(db.database).add(one), "path-taken");
+  assert.equal(await table.change(one, { path: "moved", fixedGameId: 5 }), "changed");
+  assert.equal(await table.change(one, { path: "moved-again", fixedGameId: 5 }), "gone");
+  await table.remove({ kind: "script", path: "moved" });
 });
