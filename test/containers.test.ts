@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { parse } from "yaml";
 import { settings } from "../src/config.ts";
 import { heapFlags } from "./support/heap-flags.ts";
 
@@ -14,7 +15,9 @@ test("the variables that image and compose file set are settings", () => {
     ...`${text("Dockerfile")}${text("docker-compose.yml")}`.matchAll(/PLAYTIME_(?:DEFAULT_)?([A-Z_]+)\s*[=:]/g),
   ];
   assert.ok(set.length >= 4);
-  for (const [variable, name] of set) assert.ok(known.includes(name ?? ""), variable);
+  const elsewhere = ["IMAGE"];
+  for (const [variable, name = ""] of set.filter(([, name = ""]) => !elsewhere.includes(name)))
+    assert.ok(known.includes(name), variable);
 });
 
 test("image, npm start and the systemd unit run Node with the same heap flags", () => {
@@ -35,6 +38,29 @@ test("the stack can take over the Django service's: the same project, service, i
     "  database:",
   ])
     assert.ok(`\n${compose}`.includes(`\n${line}\n`), line);
+});
+
+test("the image is built with nothing but the compiler, its types and what runs", () => {
+  const { dependencies, devDependencies, optionalDependencies } = JSON.parse(text("package.json"));
+  const [, left = ""] = /npm uninstall ((?:\\\n|[^&\n])+)/.exec(text("Dockerfile")) ?? [];
+  const all = Object.keys({ ...dependencies, ...devDependencies, ...optionalDependencies });
+  const needed = ["postgres", "smol-toml", "typescript", "@types/node"];
+  assert.deepEqual(
+    left
+      .split(/[\s\\]+/)
+      .filter((name) => name !== "")
+      .sort(),
+    all.filter((name) => !needed.includes(name)).sort(),
+  );
+});
+
+test("an image by name takes the place of the one that is built, and .env.example shows how", () => {
+  const { services } = parse(text("docker-compose.yml"), { merge: true });
+  assert.deepEqual(
+    [services.playtime.image, services.playtime.build],
+    ["$" + "{PLAYTIME_IMAGE:-playtime-service-playtime}", "."],
+  );
+  assert.match(text(".env.example"), /^#PLAYTIME_IMAGE=ghcr\.io\/OWNER\/playtime-service:1$/m);
 });
 
 test("everything that the image is built from is let in by .dockerignore, and secrets are not", () => {
