@@ -8,6 +8,7 @@ import { Refusal } from "./http/refusal.ts";
 import { router } from "./http/router.ts";
 import { createTurns } from "./http/turns.ts";
 import type { Log } from "./log.ts";
+import { toNearAddress } from "./near-address.ts";
 import { daysIn } from "./players/days.ts";
 import { playtimesIn } from "./players/playtimes.ts";
 import { query } from "./query.ts";
@@ -49,29 +50,32 @@ export async function createApp({ config, database, port, log, now = () => new D
   const watchers = [isWatched ? activity.record : undefined, metrics?.onEnd].filter((watcher) => watcher !== undefined);
   const shared = { directory, playtimes, now, hmacEnabled: config.HMAC.ENABLE };
 
-  const route = router({
-    "POST /set-playtime/bm/:path/": observed(
-      "battlemetrics",
-      webhook({ ...shared, toleranceSeconds: config.HMAC.TIMESTAMP_DEVIATION }),
-      watchers,
-    ),
-    "POST /get-playtime/:path/": observed(
-      "script",
-      query({
-        ...shared,
-        days,
-        history,
-        steam,
-        deadlineMs: config.STEAM.DEADLINE * 1_000 - marginMs,
-        recheckMs: config.STEAM.RECHECK_HOURS * 3_600_000,
-      }),
-      watchers,
-    ),
-    "POST /top-playtime/:path/": observed("script", top({ ...shared, days, history }), watchers),
-    "GET /healthz": () => json(200, { status: "ok", version }),
-    "GET /readyz": ready(database),
-    ...(metrics ? { "GET /metrics": metrics.page(config.METRICS.TOKEN, { directory, steam, database }) } : {}),
-  });
+  const route = router(
+    {
+      "POST /set-playtime/bm/:path/": observed(
+        "battlemetrics",
+        webhook({ ...shared, toleranceSeconds: config.HMAC.TIMESTAMP_DEVIATION }),
+        watchers,
+      ),
+      "POST /get-playtime/:path/": observed(
+        "script",
+        query({
+          ...shared,
+          days,
+          history,
+          steam,
+          deadlineMs: config.STEAM.DEADLINE * 1_000 - marginMs,
+          recheckMs: config.STEAM.RECHECK_HOURS * 3_600_000,
+        }),
+        watchers,
+      ),
+      "POST /top-playtime/:path/": observed("script", top({ ...shared, days, history }), watchers),
+      "GET /healthz": () => json(200, { status: "ok", version }),
+      "GET /readyz": ready(database),
+      ...(metrics ? { "GET /metrics": metrics.page(config.METRICS.TOKEN, { directory, steam, database }) } : {}),
+    },
+    toNearAddress(watchers),
+  );
   const aside = { database: database.aside, playtimes: playtimesIn(database.aside, { history }) };
   const panel = isWatched && panelHandler({ ...aside, config, directory, steam, activity, port, now, log });
   return {

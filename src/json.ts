@@ -1,17 +1,25 @@
 import { isUtf8 } from "node:buffer";
+import { jsonProblem } from "./json-problem.ts";
 import { Malformed } from "./parse.ts";
+import { isGzip } from "./signature-words.ts";
 
 /**
  * JSON.parse that skips a byte order mark and keeps every digit: a whole number of 16 or more digits comes back as text, because
- * JSON.parse would round 15 of 16 SteamID64s. Throws Malformed for anything but JSON in UTF-8.
+ * JSON.parse would round 15 of 16 SteamID64s. Throws Malformed for anything but JSON in UTF-8, with the place that is wrong.
  */
 export function parseJson(body: Buffer): unknown {
-  if (!isUtf8(body)) throw new Malformed("the body", "JSON in UTF-8");
+  if (isGzip(body)) throw new Malformed("the body", "JSON that is not compressed; these bytes are gzip");
+  if (!isUtf8(body))
+    throw new Malformed(
+      "the body",
+      `JSON in UTF-8${body[0] === 0xff || body[0] === 0xfe ? "; these bytes are UTF-16" : ""}`,
+    );
   const text = body.toString("utf8").replace(/^\ufeff/, "");
   try {
     return JSON.parse(longNumber.test(text) ? quoteLongNumbers(text) : text);
   } catch {
-    throw new Malformed("the body", "JSON");
+    const { place, excerpt } = jsonProblem(text);
+    throw new Malformed("the body", `JSON, but ${place}`, excerpt);
   }
 }
 

@@ -1,16 +1,21 @@
 /** A value of unknown shape becomes a T, or `Malformed` names the place and what was expected there. */
 export type Parser<T> = (value: unknown, place: string) => T;
 
-/** The wrong shape somewhere. The message never holds the value: it may be a secret. */
+/**
+ * The wrong shape somewhere. The message never holds the value: it may be a secret. `excerpt` ends the sentence for whoever sent it, and is
+ * kept nowhere.
+ */
 export class Malformed extends Error {
   override name = "Malformed";
   readonly place: string;
   readonly expected: string;
+  readonly excerpt: string;
 
-  constructor(place: string, expected: string) {
+  constructor(place: string, expected: string, excerpt = "") {
     super(`${place} must be ${expected}`);
     this.place = place;
     this.expected = expected;
+    this.excerpt = excerpt;
   }
 }
 

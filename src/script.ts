@@ -5,6 +5,7 @@ import { Refusal } from "./http/refusal.ts";
 import { parseJson } from "./json.ts";
 import { integer, isSteamId, Malformed, object, type SteamId, steamId } from "./parse.ts";
 import { anyMatches, parseScriptSignature, sign } from "./signature.ts";
+import { bodyWords, headerWords } from "./signature-words.ts";
 
 export type ScriptDeps = {
   directory: Pick<Directory, "open">;
@@ -16,16 +17,17 @@ export type ScriptDeps = {
 export async function fieldsOf(call: Call, { directory, now, hmacEnabled }: ScriptDeps) {
   const connection = directory.open("script", call);
   const body = await call.body();
-  if (hmacEnabled) verify(connection, call.headers["x-signature"], body, now());
+  if (hmacEnabled) verify(connection, call.headers, body, now());
   return { fields: object(parseJson(body), "the body"), fixedGameId: connection.fixedGameId };
 }
 
-function verify(connection: Connection, header: string | string[] | undefined, body: Buffer, at: Date): void {
+function verify(connection: Connection, headers: Call["headers"], body: Buffer, at: Date): void {
   if (connection.secret === null) throw new Refusal("no-secret");
+  const header = headers["x-signature"];
   const signature = typeof header === "string" ? parseScriptSignature(header) : undefined;
-  if (!signature) throw new Refusal("no-signature");
+  if (!signature) throw new Refusal("no-signature", { detail: headerWords("script", headers) });
   if (!anySecret(connection, at, (secret) => anyMatches([signature], sign(secret, body))))
-    throw new Refusal("bad-signature");
+    throw new Refusal("bad-signature", { detail: bodyWords("script", body, [signature]) });
 }
 
 const mostIds = 120;

@@ -1,11 +1,12 @@
 import { anySecret, type Connection } from "./connections/connections.ts";
 import type { Directory } from "./connections/directory.ts";
-import type { Answer, Handler } from "./http/call.ts";
+import type { Answer, Call, Handler } from "./http/call.ts";
 import { Refusal } from "./http/refusal.ts";
 import { parseJson } from "./json.ts";
 import { gameId, Malformed, object, type SteamId, seconds, steamId } from "./parse.ts";
 import type { Playtimes } from "./players/playtimes.ts";
 import { anyMatches, parseDeliverySignature, parseTimestamp, sign } from "./signature.ts";
+import { bodyWords, headerWords } from "./signature-words.ts";
 
 /** POST /set-playtime/bm/:path/ — BattleMetrics tells one player's time. Steam is never asked here. */
 export function webhook({ directory, playtimes, now, hmacEnabled, toleranceSeconds }: WebhookDeps): Handler {
@@ -14,7 +15,7 @@ export function webhook({ directory, playtimes, now, hmacEnabled, toleranceSecon
     const connection = directory.open("battlemetrics", call);
     const body = await call.body();
     const signedAt = hmacEnabled
-      ? verifyDelivery(connection, call.headers["x-signature"], body, arrivedAt, toleranceSeconds)
+      ? verifyDelivery(connection, call.headers, body, arrivedAt, toleranceSeconds)
       : arrivedAt;
     const delivery = parseDelivery(parseJson(body), connection.fixedGameId);
     if (delivery.steamId === unknown)
@@ -42,16 +43,18 @@ const ignored = (why: string): Answer => ({ status: 200, body: JSON.stringify({ 
 /** When it was signed, but never later than our clock: a sender's clock that runs ahead must not outrank the next delivery. */
 function verifyDelivery(
   connection: Connection,
-  header: string | string[] | undefined,
+  headers: Call["headers"],
   body: Buffer,
   arrivedAt: Date,
   toleranceSeconds: number,
 ): Date {
   if (connection.secret === null) throw new Refusal("no-secret");
+  const header = headers["x-signature"];
   const found = typeof header === "string" ? parseDeliverySignature(header) : undefined;
-  if (!found) throw new Refusal("no-signature");
+  if (!found) throw new Refusal("no-signature", { detail: headerWords("battlemetrics", headers) });
   const isRight = (secret: string) => anyMatches(found.signatures, sign(secret, found.timestamp, ".", body));
-  if (!anySecret(connection, arrivedAt, isRight)) throw new Refusal("bad-signature");
+  if (!anySecret(connection, arrivedAt, isRight))
+    throw new Refusal("bad-signature", { detail: bodyWords("battlemetrics", body, found.signatures) });
 
   const signedMs = parseTimestamp(found.timestamp);
   if (Number.isNaN(signedMs)) throw new Refusal("bad-timestamp");

@@ -13,6 +13,7 @@ const floors: Record<string, number> = {
   admin: 7,
   "webhook.ts": 6,
   "query.ts": 6,
+  "near-address.ts": 6,
   "top.ts": 6,
   "script.ts": 6,
   watch: 6,

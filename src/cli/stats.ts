@@ -41,12 +41,15 @@ async function stats({ open, config, options, print }: Context): Promise<void> {
     } = summary ?? {};
     return { kind, path, enabled, accepted, ignored, refused, acceptedAt, refusedAt, refusedCode };
   });
+  const strangers = summaries
+    .filter(({ path, refused }) => path === "" && refused > 0)
+    .map(({ kind, refused, refusedAt, refusedReason }) => ({ kind, refused, refusedAt, asked: refusedReason }));
   if (options["json"]) {
     const hours = { deliveries: hoursOf("battlemetrics", counts, now), queries: hoursOf("script", counts, now) };
     const said = warnings.map((warning) => warningLine(warning));
     return print(
       JSON.stringify(
-        { ...totals, histogramHours, steamCallsToday, connections: ofDay, hours, newest, warnings: said },
+        { ...totals, histogramHours, steamCallsToday, connections: ofDay, strangers, hours, newest, warnings: said },
         null,
         2,
       ),
@@ -76,6 +79,10 @@ async function stats({ open, config, options, print }: Context): Promise<void> {
       ]),
     ),
   );
+  for (const { kind, refused, refusedAt, asked } of strangers)
+    print(
+      `No connection has the address: ${refused} ${kind} requests in 24 hours, the last one at ${refusedAt} to ${asked}`,
+    );
   print("");
   print(
     table(

@@ -6,7 +6,7 @@ const refusals = {
   "method-not-allowed": [405, "This address does not take this method; see the Allow header."],
   "unknown-path": [
     404,
-    "No connection has this path. Compare the address with what the command `connections list` shows.",
+    "No connection has this path. Compare the address with what the command `connections list` shows: BattleMetrics' addresses begin with /set-playtime/bm/, scripts' with /get-playtime/.",
   ],
   "disabled-connection": [403, "This connection is switched off. Its operator can switch it on again."],
   "body-too-large": [413, "The body is larger than 64 KiB."],
@@ -28,25 +28,34 @@ const refusals = {
 export type RefusalCode = keyof typeof refusals;
 export const refusalCodes = Object.keys(refusals) as RefusalCode[];
 
-/** Thrown to say no; `http/server.ts` answers it. `detail` replaces the table's words, and must hold no secret. */
+/**
+ * Thrown to say no; `http/server.ts` answers it. `detail` replaces the table's words, and must hold no secret. `kept` are the words for log
+ * and panel, where they differ.
+ */
 export class Refusal extends Error {
   override name = "Refusal";
   readonly code: RefusalCode;
   readonly status: number;
   readonly headers: Record<string, string>;
+  /** What the caller is told; `message` is what is kept. */
+  readonly detail: string;
 
-  constructor(code: RefusalCode, { detail, headers = {} }: { detail?: string; headers?: Record<string, string> } = {}) {
+  constructor(code: RefusalCode, { detail, kept, headers = {} }: RefusalOptions = {}) {
     const [status, words] = refusals[code];
-    super(detail ?? words);
+    super(kept ?? detail ?? words);
+    this.detail = detail ?? words;
     this.code = code;
     this.status = status;
     this.headers = status === 503 ? { "retry-after": "2", ...headers } : headers;
   }
 }
 
+type RefusalOptions = { detail?: string; kept?: string; headers?: Record<string, string> };
+
 /** What is answered to a request that ends in this error. */
 export function refusalOf(error: unknown): Refusal {
   if (error instanceof Refusal) return error;
-  if (error instanceof Malformed) return new Refusal("malformed", { detail: `${error.message}.` });
+  if (error instanceof Malformed)
+    return new Refusal("malformed", { detail: `${error.message}${error.excerpt}.`, kept: `${error.message}.` });
   return new Refusal("internal");
 }

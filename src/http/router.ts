@@ -4,9 +4,12 @@ import { Refusal } from "./refusal.ts";
 /**
  * "METHOD /fixed/parts/:name/" → handler. The trailing slash is free; GET serves HEAD too.
  * What comes back finds the handler of a call and sets `call.param`, or throws the Refusals "not-found" and
- * "method-not-allowed".
+ * "method-not-allowed". `elsewhere` may have a handler for an address that is none of these.
  */
-export function router(routes: Record<string, Handler>): (call: Call) => Handler {
+export function router(
+  routes: Record<string, Handler>,
+  elsewhere?: (call: Call) => Handler | undefined,
+): (call: Call) => Handler {
   const exact = new Map<string, Methods>();
   const prefixed = new Map<string, Methods>();
   for (const [address, handler] of Object.entries(routes)) {
@@ -24,12 +27,24 @@ export function router(routes: Record<string, Handler>): (call: Call) => Handler
     const path = call.path.endsWith("/") ? call.path.slice(0, -1) : call.path;
     const cut = path.lastIndexOf("/") + 1;
     const methods = exact.get(path) ?? (cut < path.length ? prefixed.get(path.slice(0, cut)) : undefined);
-    if (!methods) throw new Refusal("not-found");
+    if (!methods) {
+      const handler = elsewhere?.(call);
+      if (handler) return handler;
+      throw new Refusal("not-found");
+    }
     const handler = methods.get(call.method);
-    if (!handler) throw new Refusal("method-not-allowed", { headers: { allow: [...methods.keys()].join(", ") } });
+    if (!handler) throw wrongMethod([...methods.keys()].join(", "));
     call.param = decoded(path.slice(cut));
     return handler;
   };
+}
+
+function wrongMethod(allow: string): Refusal {
+  const hint =
+    allow === "POST"
+      ? " Send a signed JSON body by POST: a browser sends GET, and a redirect, such as from http to https, turns a POST into a GET."
+      : "";
+  return new Refusal("method-not-allowed", { detail: `This address takes ${allow} only.${hint}`, headers: { allow } });
 }
 
 type Methods = Map<string, Handler>;

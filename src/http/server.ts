@@ -201,6 +201,6 @@ function refuse(error: unknown, call: Call, log: Log, say: SayRefusal): Answer {
   return {
     status: refusal.status,
     headers: refusal.headers,
-    body: JSON.stringify({ code: refusal.code, detail: refusal.message }),
+    body: JSON.stringify({ code: refusal.code, detail: refusal.detail }),
   };
 }

@@ -4,10 +4,10 @@ import type { SteamStatus } from "../../players/playtimes.ts";
 const refused: Record<RefusalCode, string> = {
   "not-found": "No such address",
   "method-not-allowed": "Wrong method",
-  "unknown-path": "No connection has this path",
+  "unknown-path": "No connection has this address",
   "disabled-connection": "The connection is switched off",
   "body-too-large": "The body is too large",
-  "no-signature": "The signature is missing",
+  "no-signature": "The signature is missing or has another form",
   "bad-signature": "The signature does not match: the secrets differ",
   "no-secret": "The connection has no secret yet",
   "bad-timestamp": "The signed time is not readable",
@@ -118,7 +118,7 @@ export const en = {
     newest: "Newest players",
     noPlayers: "No player is known yet. They come with the first delivery or query.",
     strangers: (count: number) =>
-      `${english(count, "request was", "requests were")} refused because no connection has that path. The last asked for`,
+      `${english(count, "request was", "requests were")} refused because no connection has that address. The last asked for`,
   },
   warnings: {
     "no-connection": "Nobody is let in yet: there is no connection.",
