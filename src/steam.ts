@@ -2,7 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { errorCode } from "./error-code.ts";
 import type { Log } from "./log.ts";
 import { isObject, isSteamId, largestInteger, type SteamId } from "./parse.ts";
-import type { Playtimes, SteamStatus } from "./players/playtimes.ts";
+import type { SteamStatus } from "./players/playtime.ts";
+import type { Playtimes } from "./players/playtimes.ts";
 import { type CallEnd, createGate, type Entrant, type Gate, type GateLimits, type GateStatus } from "./steam-gate.ts";
 
 /** Asks the Steam Web API for a player's total time in a game. https://partner.steamgames.com/doc/webapi/IPlayerService */

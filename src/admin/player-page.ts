@@ -1,6 +1,6 @@
 import { type Html, html } from "../html.ts";
 import type { SteamId } from "../parse.ts";
-import type { Playtime } from "../players/playtimes.ts";
+import type { Playtime } from "../players/playtime.ts";
 import { profileLinks } from "./players-page.ts";
 import { ago, hours, moment, type Reader } from "./reader.ts";
 

@@ -1,7 +1,7 @@
 import { type Html, html } from "../html.ts";
 import { isSteamId, type SteamId } from "../parse.ts";
 import { cursorText, knowns, type PlayersPage, type Sort, sortName } from "../players/list.ts";
-import { type Playtime, steamStatuses } from "../players/playtimes.ts";
+import { type Playtime, steamStatuses } from "../players/playtime.ts";
 import { ago, hours, type Reader } from "./reader.ts";
 
 export const choiceNames = ["q", "game", "steam", "battlemetrics", "status", "sort", "after"] as const;

@@ -1,6 +1,7 @@
 import { type Parser, steamId } from "../parse.ts";
 import { filterParsers, type PlayerFilter } from "../players/list.ts";
-import { type Playtime, playtimesIn, steamStatuses } from "../players/playtimes.ts";
+import { type Playtime, steamStatuses } from "../players/playtime.ts";
+import { playtimesIn } from "../players/playtimes.ts";
 import { exportPlayers } from "../players/table.ts";
 import { type Command, CommandProblem, type Context, confirm, stringOption, table } from "./command.ts";
 import { writeOutput } from "./files.ts";

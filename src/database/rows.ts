@@ -4,12 +4,17 @@ type Key = { steamId: SteamId; gameId: number };
 
 const keyOf = ({ steamId, gameId }: Key) => `${steamId}/${gameId}`;
 
-/**
- * A column of rows as Postgres writes an array: one parameter, whatever the number of rows. Only for values that need
- * no quotes: digits, ISO times, our own words.
- */
-export function list<Row>(rows: readonly Row[], value: (row: Row) => string | number | null): string {
+/** A column of rows as Postgres writes an array: one parameter, however many rows there are. Not for text that people wrote. */
+export function arrayOf<Row>(rows: readonly Row[], value: (row: Row) => string | number | null): string {
   return `{${rows.map((row) => value(row) ?? "null").join(",")}}`;
+}
+
+/** The same for any text. */
+export function quotedArrayOf<Row>(rows: readonly Row[], value: (row: Row) => string | null): string {
+  return arrayOf(rows, (row) => {
+    const text = value(row);
+    return text === null ? null : `"${text.replaceAll(/["\\]/g, "\\$&")}"`;
+  });
 }
 
 /** As Postgres orders the keys: IDs are digits without zeros before them. */

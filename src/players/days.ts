@@ -1,7 +1,7 @@
 import { type Day, daysBefore } from "../calendar.ts";
 import { coalesce } from "../coalesce.ts";
 import { type Database, isoTime } from "../database/connect.ts";
-import { list } from "../database/rows.ts";
+import { arrayOf } from "../database/rows.ts";
 import { Refusal } from "../http/refusal.ts";
 import type { SteamId } from "../parse.ts";
 
@@ -45,12 +45,12 @@ export function daysIn(database: Pick<Database, "run">) {
   // Each player's days are one range of the primary key. All comes as one text, since each row and column costs in the driver.
   async function lately(questions: AskedLately[], sinceMs: number) {
     const players = questions.flatMap(({ steamIds, ...others }) => steamIds.map((steamId) => ({ steamId, ...others })));
-    const window = (index: number) => list(players, ({ windows }) => windows[index] ?? null);
+    const window = (index: number) => arrayOf(players, ({ windows }) => windows[index] ?? null);
     const [row] = await database.run(
       (sql) => sql<{ text: string | null }[]>`
         select string_agg(format('%s,%s,%s,%s,%s,%s,%s', place, seen_at, seconds1, seconds2, seconds3, seconds4, seconds5), ';') as text
-        from unnest(${list(players, ({ steamId }) => steamId)}::bigint[], ${list(players, ({ gameId }) => gameId)}::int[],
-          ${list(players, ({ today }) => today)}::date[],
+        from unnest(${arrayOf(players, ({ steamId }) => steamId)}::bigint[], ${arrayOf(players, ({ gameId }) => gameId)}::int[],
+          ${arrayOf(players, ({ today }) => today)}::date[],
           ${window(0)}::int[], ${window(1)}::int[], ${window(2)}::int[], ${window(3)}::int[], ${window(4)}::int[])
           with ordinality as asked (steam_id, game_id, today, window1, window2, window3, window4, window5, place)
         cross join lateral (

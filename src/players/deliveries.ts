@@ -1,6 +1,6 @@
 import type { Day } from "../calendar.ts";
 import type { Database, Sql } from "../database/connect.ts";
-import { list, newestOfEach } from "../database/rows.ts";
+import { arrayOf, newestOfEach } from "../database/rows.ts";
 import { largestInteger, type SteamId } from "../parse.ts";
 
 /** What BattleMetrics told of one player, and when it signed that. */
@@ -80,9 +80,9 @@ function upsert(sql: Sql, rows: Delivery[]) {
     insert into playtimes (steam_id, game_id, bm_seconds, bm_signed_at, seen_at, org_seconds, org_signed_at)
     select steam_id, game_id, seconds, signed_at, signed_at, org_seconds, case when org_seconds is not null then signed_at end
     from unnest(
-      ${list(rows, (row) => row.steamId)}::bigint[], ${list(rows, (row) => row.gameId)}::int[],
-      ${list(rows, (row) => row.seconds)}::int[], ${list(rows, (row) => row.orgSeconds ?? null)}::int[],
-      ${list(rows, (row) => row.signedAt.toISOString())}::timestamptz[])
+      ${arrayOf(rows, (row) => row.steamId)}::bigint[], ${arrayOf(rows, (row) => row.gameId)}::int[],
+      ${arrayOf(rows, (row) => row.seconds)}::int[], ${arrayOf(rows, (row) => row.orgSeconds ?? null)}::int[],
+      ${arrayOf(rows, (row) => row.signedAt.toISOString())}::timestamptz[])
       as told (steam_id, game_id, seconds, org_seconds, signed_at)
     on conflict (steam_id, game_id)
     do update set bm_seconds = excluded.bm_seconds, bm_signed_at = excluded.bm_signed_at, seen_at = excluded.seen_at,

@@ -1,8 +1,8 @@
 import type { Sql } from "../database/connect.ts";
 import { DatabaseProblem } from "../database/problem.ts";
-import { list } from "../database/rows.ts";
+import { arrayOf } from "../database/rows.ts";
 import type { SteamId } from "../parse.ts";
-import type { SteamStatus } from "./playtimes.ts";
+import type { SteamStatus } from "./playtime.ts";
 
 /** A player's row from elsewhere, as ours will hold it. Times are ISO 8601 text. */
 export type ImportedPlayer = {
@@ -50,10 +50,10 @@ export async function writePlayers(sql: Sql, players: ImportedPlayer[], dryRun: 
       select steam_id, game_id, steam_seconds, steam_status, bm_seconds,
         greatest('epoch', least(created_at, now())) as created_at, greatest('epoch', least(updated_at, now())) as updated_at
       from unnest(
-        ${list(players, (player) => player.steamId)}::bigint[], ${list(players, (player) => player.gameId)}::int[],
-        ${list(players, (player) => player.steamSeconds)}::int[], ${list(players, (player) => player.steamStatus)}::text[],
-        ${list(players, (player) => player.bmSeconds)}::int[], ${list(players, (player) => player.createdAt)}::timestamptz[],
-        ${list(players, (player) => player.updatedAt)}::timestamptz[])
+        ${arrayOf(players, (player) => player.steamId)}::bigint[], ${arrayOf(players, (player) => player.gameId)}::int[],
+        ${arrayOf(players, (player) => player.steamSeconds)}::int[], ${arrayOf(players, (player) => player.steamStatus)}::text[],
+        ${arrayOf(players, (player) => player.bmSeconds)}::int[], ${arrayOf(players, (player) => player.createdAt)}::timestamptz[],
+        ${arrayOf(players, (player) => player.updatedAt)}::timestamptz[])
         as given (steam_id, game_id, steam_seconds, steam_status, bm_seconds, created_at, updated_at)
       order by steam_id, game_id
     )${dryRun ? sql`` : write}

@@ -5,7 +5,7 @@ import { inTransaction } from "../database/transaction.ts";
 import { errorCode } from "../error-code.ts";
 import { Refusal } from "../http/refusal.ts";
 import { gameId, instant, isSteamId, Malformed, oneOf, type Parser, type SteamId } from "../parse.ts";
-import { type Playtime, playtimeColumns, type SteamStatus, steamStatuses } from "./playtimes.ts";
+import { type Playtime, type SteamStatus, selectedPlaytime, steamStatuses } from "./playtime.ts";
 
 export const knowns = ["known", "unknown"] as const;
 export type Known = (typeof knowns)[number];
@@ -116,7 +116,7 @@ async function read(sql: Sql, { filter, sort, after }: Listing): Promise<Row[]> 
   if (!first) return [];
   const all = others.reduce((all, part) => sql`${all} union all ${part}`, first);
   return sql<Row[]>`
-    select ${playtimeColumns(sql)}, ${key} as key
+    select ${selectedPlaytime(sql)}, ${key} as key
     from (${all}) as playtimes ${order}`;
 }
 

@@ -1,36 +1,16 @@
 import { coalesce } from "../coalesce.ts";
-import { type Database, isoTime, type Sql } from "../database/connect.ts";
-import { list, newestOfEach } from "../database/rows.ts";
+import { type Database, isoTime } from "../database/connect.ts";
+import { arrayOf, newestOfEach } from "../database/rows.ts";
 import { errorCode } from "../error-code.ts";
 import { oneOf, type SteamId } from "../parse.ts";
 import { type Delivery, type History, storeDeliveries } from "./deliveries.ts";
+import { type Playtime, type SteamStatus, selectedPlaytime, steamStatuses } from "./playtime.ts";
 
-export const steamStatuses = ["ok", "private", "hidden", "not-owned", "unavailable", "unchecked"] as const;
-/** Why a Steam time is what it is; `unavailable`: Steam could not be asked, `unchecked`: it never was. */
-export type SteamStatus = (typeof steamStatuses)[number];
-
-/** What is known of one player in one game. Times are ISO 8601 text in UTC with milliseconds. */
-export type Playtime = Times & {
-  steamId: SteamId;
-  gameId: number;
-  bmSignedAt: string | null;
-  /** On the servers of the organisation, as BattleMetrics told it last. */
-  orgSeconds: number | null;
-  orgSignedAt: string | null;
-  /** When BattleMetrics signed its newest delivery; a correction by hand does not move it. */
-  seenAt: string | null;
-};
-
-/** What a query wants to know of it. */
-export type Times = {
-  steamSeconds: number | null;
-  steamStatus: SteamStatus;
-  /** `find` tells it only where Steam may be asked again, since every time that is read costs. */
-  steamCheckedAt: string | null;
-  bmSeconds: number | null;
-  createdAt: string;
-  updatedAt: string;
-};
+/** What a query wants to know. `find` tells `steamCheckedAt` only where Steam may be asked again, since every time that is read costs. */
+export type Times = Pick<
+  Playtime,
+  "steamSeconds" | "steamStatus" | "steamCheckedAt" | "bmSeconds" | "createdAt" | "updatedAt"
+>;
 
 /** What Steam answered; `seconds` is null for every status but `ok`. */
 export type SteamTime = {
@@ -80,7 +60,7 @@ export function playtimesIn(
     ofPlayer: (steamId: SteamId) =>
       database.run(
         (sql) => sql<Playtime[]>`
-          select ${playtimeColumns(sql)}
+          select ${selectedPlaytime(sql)}
           from playtimes where steam_id = ${steamId} order by game_id`,
       ),
     /**
@@ -129,9 +109,9 @@ export function playtimesIn(
       (sql) => sql`
         insert into playtimes (steam_id, game_id, steam_seconds, steam_status, steam_checked_at)
         select * from unnest(
-          ${list(rows, (row) => row.steamId)}::bigint[], ${list(rows, (row) => row.gameId)}::int[],
-          ${list(rows, (row) => row.seconds)}::int[], ${list(rows, (row) => row.status)}::text[],
-          ${list(rows, (row) => row.checkedAt.toISOString())}::timestamptz[])
+          ${arrayOf(rows, (row) => row.steamId)}::bigint[], ${arrayOf(rows, (row) => row.gameId)}::int[],
+          ${arrayOf(rows, (row) => row.seconds)}::int[], ${arrayOf(rows, (row) => row.status)}::text[],
+          ${arrayOf(rows, (row) => row.checkedAt.toISOString())}::timestamptz[])
         on conflict (steam_id, game_id)
         do update set steam_seconds = coalesce(excluded.steam_seconds, playtimes.steam_seconds),
           steam_status = excluded.steam_status, steam_checked_at = excluded.steam_checked_at, updated_at = now()
@@ -153,7 +133,7 @@ export function playtimesIn(
       (sql) => sql<{ text: string }[]>`
         select format('%s,%s,%s,%s,%s,%s,%s', place, steam_seconds, steam_status,
           case when steam_status <> 'ok' then steam_checked_at end, bm_seconds, created_at, updated_at) as text
-        from unnest(${list(pairs, (pair) => pair.steamId)}::bigint[], ${list(pairs, (pair) => pair.gameId)}::int[])
+        from unnest(${arrayOf(pairs, (pair) => pair.steamId)}::bigint[], ${arrayOf(pairs, (pair) => pair.gameId)}::int[])
           with ordinality as asked (steam_id, game_id, place)
         cross join lateral (select * from playtimes where steam_id = asked.steam_id and game_id = asked.game_id limit 1) as found
         where place between 1 and 1000000`,
@@ -170,13 +150,6 @@ export function playtimesIn(
 }
 
 export type Playtimes = ReturnType<typeof playtimesIn>;
-
-/** What `select` names to read a Playtime. */
-export const playtimeColumns = (sql: Sql) => sql`
-  steam_id::text as "steamId", game_id as "gameId", steam_seconds as "steamSeconds", steam_status as "steamStatus",
-  steam_checked_at as "steamCheckedAt", bm_seconds as "bmSeconds", bm_signed_at as "bmSignedAt",
-  org_seconds as "orgSeconds", org_signed_at as "orgSignedAt", seen_at as "seenAt",
-  created_at as "createdAt", updated_at as "updatedAt"`;
 
 /** From what `find` selects, in its order; what is null came as an empty text. */
 function timesOf([steamSeconds, status, steamCheckedAt, bmSeconds, createdAt = "", updatedAt = ""]: string[]): Times {

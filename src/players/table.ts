@@ -9,24 +9,15 @@ import { gameId, isSteamId, largestInteger, Malformed, type Parser, type SteamId
 import { type CsvRow, readCsv } from "./csv.ts";
 import { connectionLost, type Found, type ImportedPlayer, statusOf, writePlayers } from "./import.ts";
 import { allMatching, orderBy, type PlayerFilter, type Sort } from "./list.ts";
-import { type Playtime, playtimeColumns } from "./playtimes.ts";
+import { type Playtime, playtimeColumns, selectedPlaytime } from "./playtime.ts";
 
 type OnProgress = (done: number, total: number) => void;
 
 /** The columns of the table, in its order. */
 const columns: Record<string, (player: Playtime) => string | number | null> = {
-  steam_id: (player) => player.steamId,
-  game_id: (player) => player.gameId,
-  steam_seconds: (player) => player.steamSeconds,
-  steam_status: (player) => player.steamStatus,
-  steam_checked_at: (player) => player.steamCheckedAt,
-  bm_seconds: (player) => player.bmSeconds,
-  bm_signed_at: (player) => player.bmSignedAt,
-  created_at: (player) => player.createdAt,
-  updated_at: (player) => player.updatedAt,
-  org_seconds: (player) => player.orgSeconds,
-  org_signed_at: (player) => player.orgSignedAt,
-  seen_at: (player) => player.seenAt,
+  ...Object.fromEntries(
+    Object.entries(playtimeColumns).map(([name, { column }]) => [column, (player) => player[name as keyof Playtime]]),
+  ),
   steam_hours: (player) => hours(player.steamSeconds),
   bm_hours: (player) => hours(player.bmSeconds),
 };
@@ -67,7 +58,7 @@ async function* tableOf(
   let done = 0;
   await sql`
     declare rows no scroll cursor for
-    select ${playtimeColumns(sql)}
+    select ${selectedPlaytime(sql)}
     from playtimes where ${allMatching(sql, filter)} ${sort ? orderBy(sql, sort) : sql``}`;
   for await (const players of fetchRows<Playtime>(sql, total)) {
     yield write(players.map((player) => cells.map((cell) => cell(player) ?? "")));

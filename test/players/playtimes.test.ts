@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
 import { dayIn } from "../../src/calendar.ts";
 import { steamId } from "../../src/parse.ts";
-import { type Playtime, type Playtimes, playtimesIn, type SteamTime } from "../../src/players/playtimes.ts";
+import type { Playtime } from "../../src/players/playtime.ts";
+import { type Playtimes, playtimesIn, type SteamTime } from "../../src/players/playtimes.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 
 let db: TestDatabase;

@@ -1,5 +1,5 @@
 import type { RefusalCode } from "../../http/refusal.ts";
-import type { SteamStatus } from "../../players/playtimes.ts";
+import type { SteamStatus } from "../../players/playtime.ts";
 
 const refused: Record<RefusalCode, string> = {
   "not-found": "No such address",
