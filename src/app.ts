@@ -1,5 +1,4 @@
 import type { PanelDeps } from "./admin/panel.ts";
-import { dayIn } from "./calendar.ts";
 import type { Config } from "./config.ts";
 import { openDirectory } from "./connections/directory.ts";
 import type { Database } from "./database/connect.ts";
@@ -10,6 +9,7 @@ import { createTurns } from "./http/turns.ts";
 import type { Log } from "./log.ts";
 import { toNearAddress } from "./near-address.ts";
 import { daysIn } from "./players/days.ts";
+import { historyOf } from "./players/deliveries.ts";
 import { playtimesIn } from "./players/playtimes.ts";
 import { query } from "./query.ts";
 import { createSteam } from "./steam.ts";
@@ -24,7 +24,7 @@ import { webhook } from "./webhook.ts";
 export async function createApp({ config, database, port, log, now = () => new Date() }: AppDeps) {
   const directory = await openDirectory(database, log);
   const metrics = config.METRICS.TOKEN === "" ? undefined : createMetrics();
-  const history = { keepDays: config.HISTORY.KEEP_DAYS, dayOf: dayIn(config.HISTORY.TIME_ZONE) };
+  const history = historyOf(config.HISTORY);
   const playtimes = playtimesIn(database, { onBatch: metrics?.onBatch, history });
   const days = daysIn(database);
   const steam = createSteam({
@@ -69,7 +69,11 @@ export async function createApp({ config, database, port, log, now = () => new D
         }),
         watchers,
       ),
-      "POST /top-playtime/:path/": observed("script", top({ ...shared, days, history }), watchers),
+      "POST /top-playtime/:path/": observed(
+        "script",
+        top({ ...shared, days: daysIn(database.aside), history }),
+        watchers,
+      ),
       "GET /healthz": () => json(200, { status: "ok", version }),
       "GET /readyz": ready(database),
       ...(metrics ? { "GET /metrics": metrics.page(config.METRICS.TOKEN, { directory, steam, database }) } : {}),

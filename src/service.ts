@@ -6,6 +6,8 @@ import { type Opened, openDatabase } from "./database/open.ts";
 import { awaitsImport } from "./django/source.ts";
 import { serve } from "./http/server.ts";
 import type { Log } from "./log.ts";
+import { historyOf } from "./players/deliveries.ts";
+import { removeOldDaysByAndBy } from "./players/old-days.ts";
 
 export type Service = {
   port: number;
@@ -30,11 +32,13 @@ export async function startService({ config, log, onGone, settings }: ServiceOpt
       keep: config.BACKUP.KEEP,
       log,
     });
+    const oldDays = removeOldDaysByAndBy({ database: opened.database.aside, history: historyOf(config.HISTORY), log });
     return {
       port: server.port,
       database: opened,
       stop: async () => {
         await backups.stop();
+        await oldDays.stop();
         await server.stop();
         await app.stop();
         await opened.close();

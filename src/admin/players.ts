@@ -16,6 +16,7 @@ import {
   sort,
 } from "../players/list.ts";
 import type { Playtimes } from "../players/playtimes.ts";
+import { removePlayer } from "../players/remove.ts";
 import { exportPlayers } from "../players/table.ts";
 import type { Steam } from "../steam.ts";
 import type { Activity } from "../watch/activity.ts";
@@ -103,7 +104,7 @@ export function playerRoutes(deps: PlayersDeps): Record<string, PageHandler> {
       if (action === "delete") {
         // What was noted a moment ago, and is not yet written, names the player too.
         await activity.flush();
-        await playtimes.remove(id);
+        await removePlayer(database, id);
         log.info("a player was deleted in the panel", { steamId: id });
         return seeOther("/admin/players/?done=deleted");
       }

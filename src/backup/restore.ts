@@ -63,11 +63,9 @@ export type RestoreOptions = {
 export const notEmpty =
   "The database is not empty: a backup is restored into an empty one, or, with --replace, in the place of all that is there.";
 
-/** By the codes of Postgres and of the system. */
+/** By the codes of Postgres. */
 const problems: Record<string, string> = {
   "23505": "The file holds a connection or a player twice.",
   "55P03": "A backup is being made, or another restore runs: try again when it has ended.",
-  // Of a socket to the database: a restore writes to nothing else.
-  EPIPE: "The connection to the database was lost: try again.",
   "53100": "The disk of the database is full: make room there. Nothing was changed.",
 };

@@ -2,6 +2,7 @@ import { type Parser, steamId } from "../parse.ts";
 import { filterParsers, type PlayerFilter } from "../players/list.ts";
 import { type Playtime, steamStatuses } from "../players/playtime.ts";
 import { playtimesIn } from "../players/playtimes.ts";
+import { removePlayer } from "../players/remove.ts";
 import { exportPlayers } from "../players/table.ts";
 import { type Command, CommandProblem, type Context, confirm, stringOption, table } from "./command.ts";
 import { writeOutput } from "./files.ts";
@@ -77,12 +78,12 @@ function filterIn({ options }: Context): PlayerFilter {
 
 async function remove(context: Context): Promise<void> {
   const player = steamId(context.positionals[0], "the Steam ID");
-  const playtimes = playtimesIn(await context.open());
-  const rows = await playtimes.ofPlayer(player);
+  const database = await context.open();
+  const rows = await playtimesIn(database).ofPlayer(player);
   if (rows.length === 0) throw new CommandProblem(`Nothing is known of ${player}.`);
   const games = rows.map(({ gameId }) => gameId).join(", ");
   await confirm(context, `Delete all data of ${player} (game ${games})?`, "Nothing was deleted.");
-  await playtimes.remove(player);
+  await removePlayer(database, player);
   context.print(`Deleted. When BattleMetrics or a script names ${player} again, it begins anew.`);
 }
 

@@ -1,4 +1,5 @@
-import type { Day } from "../calendar.ts";
+import { type Day, dayIn } from "../calendar.ts";
+import type { Config } from "../config.ts";
 import type { Database, Sql } from "../database/connect.ts";
 import { arrayOf, newestOfEach } from "../database/rows.ts";
 import { largestInteger, type SteamId } from "../parse.ts";
@@ -13,6 +14,11 @@ export type Delivery = {
   orgSeconds?: number | undefined;
   signedAt: Date;
 };
+
+/** As the operator set it. */
+export function historyOf({ KEEP_DAYS, TIME_ZONE }: Config["HISTORY"]): History {
+  return { keepDays: KEEP_DAYS, dayOf: dayIn(TIME_ZONE) };
+}
 
 /** Which days are kept. */
 export type History = {

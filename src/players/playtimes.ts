@@ -78,15 +78,6 @@ export function playtimesIn(
           where steam_id = ${steamId} and game_id = ${gameId}`;
         return count === 0 ? "gone" : "corrected";
       }),
-    /** A player's rows in all games, and the name in the lists of requests. Returns how many rows there were. */
-    remove: (steamId: SteamId): Promise<number> =>
-      database.run(async (sql) => {
-        const { count } = await sql`
-          with accepted as (update accepted_requests set steam_id = null where steam_id = ${steamId}
-          ), refused as (update refused_requests set steam_id = null where steam_id = ${steamId}
-          ) delete from playtimes where steam_id = ${steamId}`;
-        return count;
-      }),
     /** Any stored player, of the given game if there is one. */
     any: (gameId: number | null) =>
       database.run(async (sql) => {

@@ -3,9 +3,11 @@ import { after, before, test } from "node:test";
 import postgres from "postgres";
 import { dayIn } from "../../src/calendar.ts";
 import { connectionsIn } from "../../src/connections/connections.ts";
-import { connect, createClient, type Sql } from "../../src/database/connect.ts";
+import { connect, createClient, type Database, type Sql } from "../../src/database/connect.ts";
 import { type SteamId, steamId } from "../../src/parse.ts";
+import { daysIn } from "../../src/players/days.ts";
 import { type Listing, playersListIn } from "../../src/players/list.ts";
+import { removeOldDays } from "../../src/players/old-days.ts";
 import { type Playtimes, playtimesIn } from "../../src/players/playtimes.ts";
 import { statisticsIn } from "../../src/players/statistics.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
@@ -199,6 +201,36 @@ test("the newest players of the panel's overview are read from an index, and its
       assert.ok(!nodes.some((node) => node["Node Type"] === "Seq Scan" && node["Relation Name"] === "playtimes"));
 });
 
+test("days of players are read by the primary key, the top list of some days by game and day, and the oldest likewise", async () => {
+  await db.sql`
+    insert into playtime_days (steam_id, game_id, day, seconds)
+    select 76561198000000000 + player * 7 + day, ${squad}, date '2026-03-01' - day, 60
+    from generate_series(0, 49) day, generate_series(1, 2000) player`;
+  await db.sql`vacuum analyze playtime_days`;
+  const today = "2026-03-01";
+  const asked = { gameId: squad, windows: [7, 30], today };
+  const reads: [work: (database: Pick<Database, "run">) => Promise<unknown>, index: RegExp][] = [
+    [(database) => daysIn(database).lately({ ...asked, steamIds: idsFrom(7, 120) }), /^playtime(s|_days)_pkey$/],
+    [(database) => daysIn(database).lately({ ...asked, steamIds: idsFrom(7, 1) }), /^playtime(s|_days)_pkey$/],
+    [
+      (database) => daysIn(database).top({ gameId: squad, days: 3, today, limit: 10, exclude: [] }),
+      /^playtimes_pkey$|^playtime_days_of_game$/,
+    ],
+    [
+      (database) => removeOldDays({ run: (work) => database.run(work) }, "2026-01-12").catch(() => {}),
+      /^playtime_days_of_game$/,
+    ],
+  ];
+  for (const [read, index] of reads)
+    for (const statement of await sentBy(read))
+      for (const nodes of await plansOf(statement)) {
+        assert.ok(
+          !nodes.some((node) => node["Node Type"] === "Seq Scan" && node["Relation Name"]?.startsWith("playtime")),
+        );
+        for (const node of nodes) if (node["Index Name"]) assert.match(node["Index Name"], index);
+      }
+});
+
 test("batches of any size are the same few statements, so that they stay prepared", async () => {
   const sent = await sentBy(async (database) => {
     const playtimes = playtimesIn(database, { history });
@@ -264,8 +296,8 @@ async function heapOnlyShare(table: string, updates: number, deliver: (by: Playt
 }
 
 test("deliveries stay heap-only updates", async () => {
-  const share = await heapOnlyShare("playtimes", 10 * 500, async ({ saveBattlemetrics }) => {
-    for (let round = 0; round < 10; round += 1) {
+  const share = await heapOnlyShare("playtimes", 6 * 500, async ({ saveBattlemetrics }) => {
+    for (let round = 0; round < 6; round += 1) {
       const signedAt = new Date(Date.UTC(2030, 0, 1, 0, 0, round));
       await Promise.all(
         // So far apart that one page has to take few of them at once, as with the players of game servers.
