@@ -76,8 +76,12 @@ const damaged =
 const tooNew = (service: string) =>
   `The backup was made by a newer version of the service (${service}). Update the service, and restore then.`;
 
-/** Far more than any row has: what goes on for longer without a line's end is no backup. */
-const lineBytesMost = 8 * 2 ** 20;
+/**
+ * Far more than any row has: what goes on for longer without a line's end is no backup. A batch ends at so many bytes too, since
+ * few bytes of a compressed file can hold rows of any size, and JSON becomes 20 times as large in memory.
+ */
+const lineBytesMost = 2 ** 20;
+const batchBytes = 2 ** 20;
 const batchRows = 2_000;
 const newline = 0x0a;
 
@@ -88,6 +92,7 @@ function lineReader(onRows: OnRows) {
   let table: Table | undefined;
   let columns: string[] = [];
   let batch: Given[] = [];
+  let bytesOfBatch = 0;
   let isWhole = false;
   const counts = new Map<string, number>();
 
@@ -115,7 +120,8 @@ function lineReader(onRows: OnRows) {
     const row: Given = {};
     for (const [index, name] of columns.entries()) row[name] = values[index];
     batch.push(row);
-    if (batch.length >= batchRows) await flush();
+    bytesOfBatch += line.length;
+    if (batch.length >= batchRows || bytesOfBatch >= batchBytes) await flush();
   }
 
   async function flush(): Promise<void> {
@@ -123,7 +129,10 @@ function lineReader(onRows: OnRows) {
     if (!table || !header) throw problem();
     const rows = batch;
     batch = [];
-    counts.set(table.name, (counts.get(table.name) ?? 0) + rows.length);
+    bytesOfBatch = 0;
+    const count = (counts.get(table.name) ?? 0) + rows.length;
+    if (count > (header.rows[table.name] ?? 0)) throw problem();
+    counts.set(table.name, count);
     await onRows(table.take(rows), rows.length, header);
   }
 
@@ -145,6 +154,7 @@ function lineReader(onRows: OnRows) {
   function beginTable(line: Given, { service }: Header): void {
     const name = text(line["table"], "table");
     columns = Array.isArray(line["columns"]) ? line["columns"].map((column) => text(column, "column")) : [];
+    if (new Set(columns).size < columns.length) throw problem();
     table = tables.find((one) => one.name === name);
     if (!table || columns.some((column) => !table?.columns.includes(column))) throw new BackupProblem(tooNew(service));
     if (counts.has(name)) throw new BackupProblem(damaged);

@@ -109,7 +109,7 @@ const panelSettings = table({
   // The password that the config sets stays with the config.
   rows: (sql) => sql`where name <> ${configPasswordName} order by name`,
   // Settings that the backup does not know stay; whoever signed in with another password is signed out.
-  clear: (sql) => sql`delete from sessions`,
+  clear: (sql) => sql`with ended as (delete from sign_in_links) delete from sessions`,
   onConflict: (sql) => sql`on conflict (name) do update set value = excluded.value`,
 });
 

@@ -1,8 +1,8 @@
 import type { NewConnection } from "../connections/connections.ts";
 import { connectionPath } from "../connections/paths.ts";
-import { gameId, optional, type Parser, seconds, steamId } from "../parse.ts";
+import { gameId, Malformed, optional, type Parser, seconds, steamId } from "../parse.ts";
 import { type ImportedPlayer, statusOf } from "../players/import.ts";
-import type { DjangoConnection, DjangoPlayer } from "./source.ts";
+import { type DjangoConnection, type DjangoPlayer, textMost } from "./source.ts";
 
 /** Throws Malformed when the row breaks a limit of ours. */
 export function playerOf(row: DjangoPlayer): ImportedPlayer {
@@ -21,6 +21,7 @@ export function playerOf(row: DjangoPlayer): ImportedPlayer {
 
 /** A connection without a secret comes switched off. Throws Malformed when the row breaks a limit of ours. */
 export function connectionOf({ kind, path, secret, enabled, fixedGameId }: DjangoConnection): NewConnection {
+  if (secret.length >= textMost) throw new Malformed("the secret", `shorter than ${textMost} characters`);
   return {
     kind,
     path: connectionPath(path, "the path"),

@@ -33,6 +33,9 @@ export type DjangoSource = {
   players: AsyncIterable<DjangoPlayer[]>;
 };
 
+/** Of a text so many characters are read: one that reaches it is longer than any that we take. */
+export const textMost = 65_537;
+
 /** Whether the database holds the three tables of the Django service. */
 export async function holdsDjango(sql: Sql): Promise<boolean> {
   const [found] = await sql<{ tables: number }[]>`
@@ -60,11 +63,11 @@ export async function readDjango(sql: Sql, work: (source: DjangoSource) => Promi
     await sql`select set_config('timezone', 'UTC', true), set_config('datestyle', 'ISO', true)`;
     // Not every version of the tables has a fixed game; seen as JSON, a column that is missing is null.
     const connections = await sql<DjangoConnection[]>`
-      select 'battlemetrics' as kind, id::text, path, hmac_secret_key as secret, enabled,
+      select 'battlemetrics' as kind, id::text, left(path, 1000) as path, left(hmac_secret_key, ${textMost}) as secret, enabled,
         (to_jsonb(bm) ->> 'fixed_game_id')::int as "fixedGameId"
       from playtime_battlemetricssetpath bm
       union all
-      select 'script', id::text, path, hmac_secret_key, enabled, (to_jsonb(script) ->> 'fixed_game_id')::int
+      select 'script', id::text, left(path, 1000), left(hmac_secret_key, ${textMost}), enabled, (to_jsonb(script) ->> 'fixed_game_id')::int
       from playtime_playtimegetpath script
       order by kind, enabled desc, id`;
     const [counted] = await sql<{ rows: string }[]>`select count(*) as rows from playtime_playtime`;
@@ -79,7 +82,7 @@ export async function readDjango(sql: Sql, work: (source: DjangoSource) => Promi
 async function* playersIn(sql: Sql): AsyncGenerator<DjangoPlayer[]> {
   await sql`
     declare players no scroll cursor for
-    select id::text, steam_id as "steamId", game_id as "gameId", steam_playtime as "steamSeconds",
+    select id::text, left(steam_id, 100) as "steamId", game_id as "gameId", steam_playtime as "steamSeconds",
       bm_playtime as "bmSeconds", created_at::text as "createdAt", updated_at::text as "updatedAt"
     from playtime_playtime
     order by btrim(steam_id, e' \t\n\r') collate "C", game_id, updated_at desc`;

@@ -616,3 +616,93 @@ describe("a backup that went through a shell", () => {
     assert.match(terminal.out, /A backup is not text for a terminal\. Name a file: /);
   });
 });
+
+/**
+ * A file of few bytes that holds much: each part is compressed once and stands in the file as often as said.
+ * Node reads the parts one after another, as gzip allows it.
+ */
+async function crafted(t: TestContext, parts: [text: string, times: number][]): Promise<string> {
+  const file = join(await scratch(t), "crafted.backup");
+  const bytes = parts.flatMap(([text, times]) => Array.from({ length: times }, () => gzipSync(text)));
+  await writeFile(file, Buffer.concat(bytes));
+  return file;
+}
+
+describe("a crafted backup of few bytes", { concurrency: 2 }, () => {
+  const header = (rows: Record<string, number>) =>
+    `${JSON.stringify({ format: "playtime-service backup", version: 1, service: "1.0.0", madeAt: "2026-01-02T03:04:05Z", rows })}\n`;
+  const columns = ["kind", "path", "secret", "enabled", "fixed_game_id", "created_at", "updated_at"];
+  const table = `${JSON.stringify({ table: "connections", columns })}\n`;
+  const at = "2026-01-02T03:04:05Z";
+  const row = (secret: unknown, path: unknown = "x") =>
+    `${JSON.stringify(["script", path, secret, true, null, at, at])}\n`;
+  const large = 1_000_000;
+  const nested = `${"[".repeat(large / 2)}${"]".repeat(large / 2)}`;
+
+  for (const [name, parts] of [
+    [
+      "whose rows are large",
+      [
+        [header({ connections: 9_999 }) + table, 1],
+        [row("x".repeat(large)), 120],
+      ],
+    ],
+    [
+      "whose rows hold many lists",
+      [
+        [header({ connections: 9_999 }) + table, 1],
+        [
+          row(
+            null,
+            Array.from({ length: large / 4 }, () => []),
+          ),
+          40,
+        ],
+      ],
+    ],
+    [
+      "whose rows are deep",
+      [
+        [header({ connections: 9_999 }) + table, 1],
+        [`${nested}\n`, 10],
+      ],
+    ],
+    [
+      "with a line without end",
+      [
+        [header({}), 1],
+        ["x".repeat(large), 100],
+      ],
+    ],
+    ["with a first line without end", [["{".repeat(large), 100]]],
+    [
+      "with a column again and again",
+      [
+        [
+          `${header({})}${JSON.stringify({ table: "connections", columns: Array.from({ length: large / 8 }, () => "path") })}\n`,
+          1,
+        ],
+        [row("x"), 10],
+      ],
+    ],
+    [
+      "with more rows than it says",
+      [
+        [header({ connections: 1 }) + table, 1],
+        [row("x").repeat(9_000), 10],
+      ],
+    ],
+    ["of nothing but empty lines", [["\n".repeat(large), 10]]],
+  ] as [string, [string, number][]][])
+    test(`${name} is refused in a sentence, and in little memory`, async (t) => {
+      const db = await emptyDatabase(t);
+      const file = await crafted(t, parts);
+      assert.ok((await stat(file)).size < 2_000_000);
+      const env = { ...environmentOf(db), NODE_OPTIONS: "--max-old-space-size=64" };
+      // A process of its own for what would end this one.
+      const { code, err } = await (/large|many/.test(name) ? cliProcess : cli)(`restore ${file}`, { env });
+      assert.equal(code, 1, err.slice(-2_000));
+      assert.match(err, /cut off or was changed|no backup of Playtime-Service/);
+      assert.ok(err.length < 1_000);
+    });
+});

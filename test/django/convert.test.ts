@@ -377,3 +377,20 @@ test("nothing in the source is changed, and another table of that name is told a
     (error) => error instanceof DatabaseProblem && /not those of the Django service.*bm_playtime/.test(error.message),
   );
 });
+
+test("texts of any length, in a source that somebody else made, are read in part and skipped", async (t) => {
+  const db = await databaseWithDjango(t);
+  await db.sql.unsafe(`
+    alter table playtime_playtime alter column steam_id type text;
+    alter table playtime_playtimegetpath alter column path type text, alter column hmac_secret_key type text;
+    insert into playtime_playtime (steam_id, game_id, created_at, updated_at)
+      select '76561198000000001' || repeat('1', 100000) || n, 1, now(), now() from generate_series(1, 20) as n;
+    insert into playtime_playtimegetpath (enabled, path, hmac_secret_key)
+      values (true, repeat('x', 100000), 'a secret of sixteen'), (true, 'long', repeat('x', 100000));`);
+  const { counts, remarks, skipped } = await run(db);
+  assert.equal(skipped.length, 20);
+  assert.ok([...skipped, ...remarks].every((line) => line.length < 2_000));
+  assert.deepEqual(Object.values(counts["players"] ?? {}), [20]);
+  assert.deepEqual(Object.values(counts["script"] ?? {}), [1, 1]);
+  assert.deepEqual(await playersOf(db), []);
+});
