@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { readdir, readFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
-import { signInsIn } from "../src/admin/sessions.ts";
 import { version } from "../src/version.ts";
 import { createTestDatabase, type TestDatabase } from "./support/database.ts";
-import { createBrowser } from "./support/panel.ts";
+import { createBrowser, setPanelPassword } from "./support/panel.ts";
 import {
   deliverySignature,
   hmac,
@@ -125,7 +124,7 @@ before(async () => {
     update connections set old_secret = ${planted.rotatedOut},
       old_secret_until = now() + case path when 'rotating' then interval '1 hour' else interval '-1 second' end
     where path in ('rotated', 'rotating')`;
-  await signInsIn(db.database).setPassword(panelPassword);
+  await setPanelPassword(db, panelPassword);
   service = await startTestService(db, {
     config: { STEAM: { KEY: steamKey, API_URL: steam.url }, METRICS: { TOKEN: metricsToken } },
   });

@@ -2,9 +2,8 @@ import assert from "node:assert/strict";
 import { execFile, spawnSync } from "node:child_process";
 import { after, before, beforeEach, describe, test } from "node:test";
 import { promisify } from "node:util";
-import { signInsIn } from "../../src/admin/sessions.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
-import { type Browser, createBrowser, panelPassword, textOf, unescaped } from "../support/panel.ts";
+import { type Browser, createBrowser, setPanelPassword, textOf, unescaped } from "../support/panel.ts";
 import { deliverySignature, hmac, post, startTestService, type TestService } from "../support/service.ts";
 
 const squad = 393_380;
@@ -17,7 +16,7 @@ let browser: Browser;
 before(async () => {
   db = await createTestDatabase();
   service = await startTestService(db);
-  await signInsIn(db.database).setPassword(panelPassword);
+  await setPanelPassword(db);
   browser = createBrowser(service);
   await browser.signIn();
 });

@@ -4,12 +4,11 @@ import { gzipSync } from "node:zlib";
 import { connectionList, connectionPage } from "../../src/admin/connections-page.ts";
 import { overviewPage } from "../../src/admin/overview-page.ts";
 import { readerOf } from "../../src/admin/reader.ts";
-import { signInsIn } from "../../src/admin/sessions.ts";
 import { languages, texts } from "../../src/admin/texts/texts.ts";
 import type { Connection } from "../../src/connections/connections.ts";
 import { histogramHours } from "../../src/players/statistics.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
-import { createBrowser, panelPassword, textOf } from "../support/panel.ts";
+import { createBrowser, setPanelPassword, textOf } from "../support/panel.ts";
 import { insertConnections, startTestService, type TestService } from "../support/service.ts";
 
 const hostile = [
@@ -27,7 +26,7 @@ let service: TestService;
 before(async () => {
   db = await createTestDatabase();
   service = await startTestService(db);
-  await signInsIn(db.database).setPassword(panelPassword);
+  await setPanelPassword(db);
 });
 after(async () => {
   await service.stop();

@@ -5,7 +5,7 @@ import { after, afterEach, before, beforeEach, test } from "node:test";
 import { timeText } from "../../src/admin/players.ts";
 import { Malformed } from "../../src/parse.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
-import { createBrowser, panelPassword } from "../support/panel.ts";
+import { createBrowser, setPanelPassword } from "../support/panel.ts";
 import {
   deliverySignature,
   insertConnections,
@@ -42,9 +42,8 @@ type Browser = Awaited<ReturnType<typeof signIn>>;
 
 before(async () => {
   [db, steam] = await Promise.all([createTestDatabase(), startSteamStub()]);
-  await insertConnections(db);
+  await Promise.all([insertConnections(db), setPanelPassword(db)]);
   const config = {
-    ADMIN: { PASSWORD: panelPassword },
     STEAM: { KEY: "key", API_URL: steam.url, CALLS_PER_SECOND: 1_000 },
   };
   service = await startTestService(db, { config });

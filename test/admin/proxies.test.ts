@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { ipAddress, networkOf } from "../../src/admin/address.ts";
-import { signInsIn } from "../../src/admin/sessions.ts";
 import { visitors } from "../../src/admin/visitor.ts";
 import type { Call } from "../../src/http/call.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
-import { createBrowser, panelPassword, textOf } from "../support/panel.ts";
+import { createBrowser, panelPassword, setPanelPassword, textOf } from "../support/panel.ts";
 import { startTestService, type TestService } from "../support/service.ts";
 
 function call(headers: Record<string, string>, remoteAddress = "127.0.0.1"): Call {
@@ -130,7 +129,7 @@ describe("the panel", () => {
   before(async () => {
     [db, second] = await Promise.all([createTestDatabase(), createTestDatabase()]);
     service = await startTestService(db);
-    for (const { database } of [db, second]) await signInsIn(database).setPassword(panelPassword);
+    for (const one of [db, second]) await setPanelPassword(one);
   });
   after(async () => {
     await service.stop();

@@ -2,10 +2,9 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
-import { signInsIn } from "../../src/admin/sessions.ts";
 import { openWindow, skip, startChromium } from "../support/chromium.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
-import { panelPassword } from "../support/panel.ts";
+import { panelPassword, setPanelPassword } from "../support/panel.ts";
 import { deliverySignature, hmac, post, startTestService, type TestService } from "../support/service.ts";
 import { type SteamStub, startSteamStub } from "../support/steam-stub.ts";
 
@@ -35,7 +34,7 @@ describe("the main path", { skip }, () => {
   afterEach(() => Promise.all(browser.contexts().map((context) => context.close())));
   beforeEach(async () => {
     await db.sql`truncate sessions, panel_settings, connections, playtimes, hourly_counts, accepted_requests, refused_requests`;
-    await signInsIn(db.database).setPassword(panelPassword);
+    await setPanelPassword(db);
   });
 
   for (const javaScriptEnabled of [true, false])

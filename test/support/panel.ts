@@ -1,7 +1,20 @@
 import assert from "node:assert/strict";
+import { randomBytes, scryptSync } from "node:crypto";
+import { passwordName } from "../../src/panel-settings.ts";
+import type { TestDatabase } from "./database.ts";
 import type { TestService } from "./service.ts";
 
 export const panelPassword = "correct horse battery";
+
+/** The stored password of the panel, by a hash of the least cost (a hash carries its cost): sign-ins then take no time. */
+export async function setPanelPassword({ sql }: Pick<TestDatabase, "sql">, password = panelPassword): Promise<void> {
+  const salt = randomBytes(16);
+  const key = scryptSync(password, salt, 32, { N: 2, r: 1, p: 1 });
+  const hash = `scrypt$2$1$1$${salt.toString("base64")}$${key.toString("base64")}`;
+  await sql`
+    insert into panel_settings (name, value) values (${passwordName}, ${hash})
+    on conflict (name) do update set value = excluded.value`;
+}
 
 export type PanelAnswer = { status: number; headers: Headers; html: string; location: string | null };
 
