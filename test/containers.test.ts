@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { parse } from "yaml";
 import { settings } from "../src/config.ts";
+import { lean, quiet } from "../src/database/embedded/server.ts";
 import { heapFlags } from "./support/heap-flags.ts";
 
 const text = (file: string) => readFileSync(file, "utf8");
@@ -26,6 +27,29 @@ test("image, npm start and the systemd unit run Node with the same heap flags", 
   assert.equal(JSON.parse(text("package.json")).scripts.start, `node ${program}`);
   for (const page of ["configs/README.md", "configs/README.ru.md"])
     assert.ok(text(page).includes(`ExecStart=/usr/bin/node ${program}\n`), page);
+});
+
+test("the containers' database is as lean as the embedded one, but where it serves others too", () => {
+  const { services } = parse(text("docker-compose.yml"), { merge: true });
+  const inContainer = [...String(services.db.command).matchAll(/-c (\S+)/g)].map(([, setting = ""]) => setting);
+  const embedded = [...lean, ...quiet];
+  assert.deepEqual(inContainer.filter((setting) => !embedded.includes(setting)).sort(), [
+    // A backup tool, psql, and the service in a second container while it is updated.
+    "maintenance_work_mem=16MB",
+    "max_connections=20",
+    "max_wal_size=128MB",
+    "superuser_reserved_connections=2",
+  ]);
+  assert.deepEqual(embedded.filter((setting) => !inContainer.includes(setting)).sort(), [
+    "lc_messages=C",
+    // How its log reaches us; the image has its own way.
+    "log_destination=stderr",
+    "log_line_prefix=",
+    "logging_collector=off",
+    "maintenance_work_mem=8MB",
+    "max_connections=12",
+    "max_wal_size=64MB",
+  ]);
 });
 
 test("the stack can take over the Django service's: the same project, service, image and volume", () => {

@@ -56,14 +56,14 @@ export const connectionCommands: Record<string, Command> = {
     summary: "give a connection another secret",
     details: secretDetails,
     options: { secret: { type: "string" } },
-    run: setSecret,
+    run: (context) => setSecret(context, 0),
   },
   "connections rotate": {
     args: "<kind> <path>",
     summary: "give a connection another secret; the old one is accepted too for a while",
     details: ["--keep-old T    for how long: 24h (as without it), 30m, 7d, or 0", ...secretDetails],
     options: { "keep-old": { type: "string" }, secret: { type: "string" } },
-    run: rotate,
+    run: (context) => setSecret(context, duration(stringOption(context.options, "keep-old") ?? "24h", "--keep-old")),
   },
   "connections remove": {
     args: "<kind> <path>",
@@ -139,23 +139,15 @@ async function setEnabled(context: Context, enabled: boolean): Promise<void> {
   );
 }
 
-async function setSecret(context: Context): Promise<void> {
+/** `keptSeconds`: for how long the old one stays accepted. */
+async function setSecret(context: Context, keptSeconds: number): Promise<void> {
   const connection = await existing(context);
   const secret = await secretFor(connection.kind, context);
-  await connectionsIn(await context.open()).setSecret(connection, secret);
+  await connectionsIn(await context.open()).setSecret(connection, secret, keptSeconds);
+  const until = (await existing(context)).oldSecretUntil;
+  const old = until === null ? "The old one is no longer accepted." : `The old one is accepted until ${until}.`;
   context.print(
-    `The secret is set; a running service follows within 5 seconds.\n\n${howToUse({ ...connection, secret }, context.config)}`,
-  );
-}
-
-async function rotate(context: Context): Promise<void> {
-  const keepSeconds = duration(stringOption(context.options, "keep-old") ?? "24h", "--keep-old");
-  const connection = await existing(context);
-  const secret = await secretFor(connection.kind, context);
-  await connectionsIn(await context.open()).setSecret(connection, secret, keepSeconds);
-  const kept = (await existing(context)).oldSecretUntil;
-  context.print(
-    `The new secret is set; a running service follows within 5 seconds. ${kept === null ? "The old one is no longer accepted." : `The old one is accepted until ${kept}.`}\n\n${howToUse({ ...connection, secret }, context.config)}`,
+    `The new secret is set; a running service follows within 5 seconds. ${old}\n\n${howToUse({ ...connection, secret }, context.config)}`,
   );
 }
 

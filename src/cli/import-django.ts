@@ -5,7 +5,6 @@ import { holdsDjango } from "../django/source.ts";
 import { errorCode } from "../error-code.ts";
 import { type Command, CommandProblem, type Context, stringOption, table, UsageProblem } from "./command.ts";
 import { progressBar } from "./progress.ts";
-import { skippedRows } from "./skipped-rows.ts";
 
 export const importDjangoCommands: Record<string, Command> = {
   "import-django": {
@@ -44,7 +43,7 @@ async function importFrom(source: Sql, context: Context, wordsForNone: string): 
   if (!(await holdsTables(source))) throw new CommandProblem(wordsForNone);
   const into = await context.open();
   const dryRun = context.options["dry-run"] === true;
-  const skipped = skippedRows(context.warn);
+  const skipped = skippedRows(context);
   const tally = await importDjango({
     from: source,
     into,
@@ -59,9 +58,32 @@ async function importFrom(source: Sql, context: Context, wordsForNone: string): 
       `The import stopped: ${reasonOf(error)}. What is here by now stays; run it again to bring over the rest.`,
     );
   });
-  await skipped.end();
+  skipped.end();
   context.print(tallyTable(tally));
   context.print(dryRun ? "\nA dry run: nothing was changed." : "\nA running service knows all of it within 5 seconds.");
+}
+
+/** A terminal shows a few; a file, to which standard error may go, takes more. */
+const skippedMost = { onTerminal: 20, elsewhere: 10_000 };
+
+/** A line for each row that is not copied, at the end. */
+function skippedRows({ draw, warn }: Pick<Context, "draw" | "warn">) {
+  const most = draw ? skippedMost.onTerminal : skippedMost.elsewhere;
+  const kept: string[] = [];
+  let count = 0;
+  return {
+    add: (lines: string[]): void => {
+      count += lines.length;
+      kept.push(...lines.slice(0, most - kept.length));
+    },
+    end: (): void => {
+      for (const line of kept) warn(line);
+      const more = count - kept.length;
+      if (more === 0) return;
+      const advice = draw ? " To keep the whole list, run the command again with 2> skipped.txt behind it." : "";
+      warn(`… ${more.toLocaleString("en")} more.${advice}`);
+    },
+  };
 }
 
 /** A client of the other server. Its address holds a password and is never shown. */

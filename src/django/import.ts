@@ -19,7 +19,7 @@ export type ImportOptions = {
   /** What the operator should know of single connections, in sentences without secrets. */
   onRemark: (line: string) => void;
   /** Players that are not taken, each with its reason. */
-  onSkipped: (lines: string[]) => Promise<void>;
+  onSkipped: (lines: string[]) => void | Promise<void>;
 };
 
 /**
