@@ -33,7 +33,7 @@ test("connections add makes a connection with a strong secret and prints what to
   for (const part of [
     "http://YOUR-SERVER:8000/set-playtime/bm/my-server/",
     stored?.["secret"],
-    '{"steam_id": "{{player.steamID}}", "playtime": "{{player.game.timePlayed}}", "game_id": 393380}',
+    '{"steam_id": "{{player.steamID}}", "playtime": "{{player.game.timePlayed}}", "org_playtime": "{{player.org.timePlayed}}", "game_id": 393380}',
     "application/json",
     "Player Join and Player Leave",
   ])

@@ -143,7 +143,7 @@ function setUp(reader: Reader, { connection, base, isRevealed }: Shown): Html {
   const note = base.includes(placeholder) && html`<p class="hint">${words.placeholder}</p>`;
   if (kind === "battlemetrics") {
     const { url, contentType, body } = webhookFields(connection, base);
-    return html`<p class="hint">${words.setUpHint}</p><dl class="values"><dt>${words.url}</dt><dd>${value(url)}${note}</dd>${secretRow}<dt>${words.contentType}</dt><dd>${value(contentType)}</dd><dt>${words.body}</dt><dd>${value(body)}</dd></dl>`;
+    return html`<p class="hint">${words.setUpHint}</p><dl class="values"><dt>${words.url}</dt><dd>${value(url)}${note}</dd>${secretRow}<dt>${words.contentType}</dt><dd>${value(contentType)}</dd><dt>${words.body}</dt><dd>${value(body)}<p class="hint">${words.bodyHint}</p></dd></dl>`;
   }
   const examples = scriptExamples(connection, base, (isRevealed && secret) || "YOUR-SECRET");
   return html`<dl class="values"><dt>${words.address}</dt><dd>${value(base + addressOf(connection))}${note}</dd>${secretRow}</dl>

@@ -39,6 +39,8 @@ function game(reader: Reader, row: Playtime, draft: Times | undefined): Html {
 <dl class="facts">
 <div><dt>${words.steamTime}</dt><dd>${time(reader, row.steamSeconds)}${row.steamStatus !== "ok" && html`<small>${reader.texts.status[row.steamStatus]}</small>`}${row.steamCheckedAt !== null && html`<small>${words.checked} ${ago(reader, row.steamCheckedAt)}</small>`}</dd></div>
 <div><dt>${words.battlemetricsTime}</dt><dd>${time(reader, row.bmSeconds)}${row.bmSignedAt !== null && html`<small>${words.signed} ${ago(reader, row.bmSignedAt)}</small>`}</dd></div>
+${row.orgSeconds !== null && html`<div><dt>${words.orgTime}</dt><dd>${time(reader, row.orgSeconds)}${row.orgSignedAt !== null && html`<small>${words.signed} ${ago(reader, row.orgSignedAt)}</small>`}</dd></div>`}
+${row.seenAt !== null && html`<div><dt>${words.seen}</dt><dd>${when(reader, row.seenAt)}</dd></div>`}
 <div><dt>${words.created}</dt><dd>${when(reader, row.createdAt)}</dd></div>
 <div><dt>${words.updated}</dt><dd>${when(reader, row.updatedAt)}</dd></div>
 </dl>

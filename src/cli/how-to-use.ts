@@ -1,6 +1,7 @@
 import type { Config } from "../config.ts";
 import { addressOf, type NewConnection } from "../connections/connections.ts";
 import {
+  meaningOfFields,
   placeholder,
   publicUrl,
   scriptExamples,
@@ -45,6 +46,7 @@ function battlemetrics(connection: Used, base: string, secret: string): string[]
     "  Logging        any",
     "  Enabled        yes",
     `  Body           ${body}`,
+    `In the body, ${meaningOfFields}`,
   ];
 }
 

@@ -19,9 +19,13 @@ export function webhookFields(connection: Used, base: string): { url: string; co
   return {
     url: base + addressOf(connection),
     contentType: "application/json",
-    body: `{"steam_id": "{{player.steamID}}", "playtime": "{{player.game.timePlayed}}", "game_id": ${connection.fixedGameId ?? squad}}`,
+    body: `{"steam_id": "{{player.steamID}}", "playtime": "{{player.game.timePlayed}}", "org_playtime": "{{player.org.timePlayed}}", "game_id": ${connection.fixedGameId ?? squad}}`,
   };
 }
+
+/** What a webhook tells, for people; the panel says it in their language. */
+export const meaningOfFields =
+  "playtime is the player's time in the game as BattleMetrics knows it, org_playtime the time on your own servers.";
 
 /** Programs that ask for one player as they stand, each in its language. */
 export function scriptExamples(connection: Used, base: string, secret: string): Record<Language, string> {

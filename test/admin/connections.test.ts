@@ -57,7 +57,7 @@ describe("a new connection", () => {
       `${service.url}/set-playtime/bm/my-server/`,
       secret,
       "application/json",
-      `{"steam_id": "{{player.steamID}}", "playtime": "{{player.game.timePlayed}}", "game_id": 393380}`,
+      `{"steam_id": "{{player.steamID}}", "playtime": "{{player.game.timePlayed}}", "org_playtime": "{{player.org.timePlayed}}", "game_id": 393380}`,
     ]);
     // At once, not with the next reading.
     assert.equal((await deliver("my-server", secret)).status, 200);

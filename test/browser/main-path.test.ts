@@ -61,7 +61,8 @@ describe("the main path", { skip }, () => {
         // As BattleMetrics does it.
         const body = (webhook["Body"] ?? "")
           .replace("{{player.steamID}}", steamId)
-          .replace("{{player.game.timePlayed}}", String(seconds));
+          .replace("{{player.game.timePlayed}}", String(seconds))
+          .replace("{{player.org.timePlayed}}", String(Math.floor(seconds / 2)));
         const type = webhook["Content type"] ?? "";
         return post(webhook["URL"] ?? "", body, {
           "x-signature": deliverySignature(secret, body),

@@ -139,6 +139,8 @@ export const en = {
     battlemetrics: "BattleMetrics",
     created: "First seen",
     updated: "Changed",
+    orgTime: "Time on your servers",
+    seen: "Last seen",
     links: "Profile",
     search: "Steam ID or profile",
     searchHint: "7656119… or steamcommunity.com/…",
@@ -264,6 +266,8 @@ export const en = {
     address: "Address",
     contentType: "Content type",
     body: "Body",
+    bodyHint:
+      "playtime is the player's time in the game as BattleMetrics knows it. org_playtime is the time on your own servers (those of your organisation on BattleMetrics): what counts for the last days. A webhook without it goes on; then the days are counted by playtime.",
     example: "Examples that work as they stand:",
     squadJs:
       "Copy both files of configs/squadjs/ into squad-server/plugins/, and add this to the plugins of config.json. A secret that is not shown here is read from the variable SQUADJS_PLAYTIME_SECRET.",

@@ -134,6 +134,8 @@ export const ru: Texts = {
     battlemetrics: "BattleMetrics",
     created: "Впервые замечен",
     updated: "Изменён",
+    orgTime: "Время на ваших серверах",
+    seen: "Последний раз в игре",
     links: "Профиль",
     search: "Steam ID или профиль",
     searchHint: "7656119… или steamcommunity.com/…",
@@ -258,6 +260,8 @@ export const ru: Texts = {
     address: "Адрес",
     contentType: "Тип содержимого",
     body: "Тело",
+    bodyHint:
+      "playtime — время игрока в игре, каким его знает BattleMetrics. org_playtime — время на ваших серверах (на серверах вашей организации в BattleMetrics): по нему считаются последние дни. Вебхук без этого поля работает как раньше, тогда дни считаются по playtime.",
     example: "Готовые примеры:",
     squadJs:
       "Скопируйте оба файла из configs/squadjs/ в squad-server/plugins/ и добавьте это в plugins файла config.json. Если секрет здесь не показан, он берётся из переменной SQUADJS_PLAYTIME_SECRET.",
