@@ -62,7 +62,7 @@ export async function withInput<T>(
 }
 
 async function keep(input: Context["input"], folder: string): Promise<FileHandle> {
-  await mkdir(folder, { recursive: true });
+  await mkdir(folder, { recursive: true, mode: 0o700 });
   const path = join(folder, `input-${process.pid}`);
   const file = await open(path, "wx+", 0o600);
   // Without a name it is gone when we are, however that comes.

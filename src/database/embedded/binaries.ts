@@ -16,10 +16,9 @@ import {
 } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join, relative, resolve } from "node:path";
-import { errorCode } from "../../error-code.ts";
 import { DatabaseProblem } from "../problem.ts";
 import { runAs } from "./guarded.ts";
-import type { Place } from "./place.ts";
+import { type Place, unlessExisting } from "./place.ts";
 
 type Search = { place: Place; binDir: string; wanted: number | undefined; systemDir?: string };
 
@@ -130,7 +129,7 @@ async function linksOf(found: string): Promise<{ source: string; target: string 
 }
 
 async function copyTree(from: string, to: string, folder: string): Promise<void> {
-  await mkdir(join(to, folder));
+  await mkdir(join(to, folder), { mode: 0o755 });
   await chmod(join(to, folder), 0o755); // whatever the umask
   for (const entry of await readdir(join(from, folder), { withFileTypes: true })) {
     const path = join(folder, entry.name);
@@ -153,10 +152,6 @@ async function linkOrCopy(from: string, to: string): Promise<void> {
   if (isLinked) return;
   await copyFile(from, to, constants.COPYFILE_FICLONE);
   await chmod(to, openMode);
-}
-
-function unlessExisting(error: unknown): void {
-  if (errorCode(error) !== "EEXIST") throw error;
 }
 
 /** Such as "18.4"; undefined when a program is missing there, or the account cannot run it. */

@@ -1,18 +1,18 @@
 import { existsSync } from "node:fs";
-import { open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
-import { connect } from "node:net";
+import { open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { errorCode } from "../../error-code.ts";
 import type { Log } from "../../log.ts";
 import { DatabaseProblem } from "../problem.ts";
 import { type Binaries, findBinaries, stagedPrefix } from "./binaries.ts";
-import { guarded, lastWords } from "./guarded.ts";
-import { choosePlace, isPrivate, makePrivate, type Place, possiblePlaces, socketFolder } from "./place.ts";
-import { keepRunning } from "./server.ts";
+import { guarded } from "./guarded.ts";
+import { choosePlace, makePrivate, type Place } from "./place.ts";
+import { embeddedUser } from "./probe.ts";
+import { keepRunning, type Patience, usualPatience } from "./server.ts";
+import { removeSocketFolder, socketFolder } from "./socket-folder.ts";
 
-/** Whom to connect as, and to what: initdb makes both. */
-export const embeddedUser = "playtime";
-export const embeddedDatabase = "postgres";
+export { embeddedDatabase, embeddedUser } from "./probe.ts";
+export { findRunning } from "./running.ts";
 
 export type EmbeddedOptions = {
   /** Made when missing. The cluster lives in `pg` there. */
@@ -21,6 +21,8 @@ export type EmbeddedOptions = {
   binDir?: string;
   /** Further settings of Postgres. */
   settings?: Record<string, string>;
+  /** When a database that does not serve is started again; what is absent is as usual. */
+  patience?: Partial<Patience>;
   log: Log;
   /** Told once, when the database failed five times in a minute and is given up. */
   onGone?: () => void;
@@ -41,12 +43,17 @@ export type Embedded = {
  */
 export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded> {
   const { dataDir, binDir = "", settings = {}, log, onGone = () => {} } = options;
+  const patience = { ...usualPatience, ...options.patience };
   try {
     const place = await choosePlace(dataDir, log);
     const binaries = await findBinaries({ place, binDir, wanted: await majorOf(place) });
     if (!existsSync(join(place.dir, "pg"))) await initialise(place, binaries, settings);
     const socketDir = await socketFolder(place);
-    const stop = await keepRunning({ place, binaries, socketDir, settings, log, onGone });
+    const end = await keepRunning({ place, binaries, socketDir, settings, patience, log, onGone });
+    const stop = async () => {
+      await end();
+      await removeSocketFolder(place, socketDir);
+    };
     await removeLeftovers(place, binaries);
     return { socketDir, version: binaries.version, stop };
   } catch (error) {
@@ -57,31 +64,6 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
       { cause: error },
     );
   }
-}
-
-/** For the CLI: where the embedded database of a running service can be reached, or undefined when nothing answers there. */
-export async function findRunning(dataDir: string): Promise<{ socketDir: string } | undefined> {
-  for (const dir of possiblePlaces(dataDir)) {
-    try {
-      const owner = await stat(join(dir, "pg"));
-      const socketDir = (await readFile(join(dir, "pg/postmaster.pid"), "utf8")).split("\n")[4] ?? "";
-      if ((await isPrivate(socketDir, owner.uid)) && (await answers(join(socketDir, ".s.PGSQL.5432")))) {
-        return { socketDir };
-      }
-    } catch {} // no database, or one that runs no longer, or somebody else's
-  }
-  return undefined;
-}
-
-function answers(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(path);
-    socket.once("error", () => resolve(false));
-    socket.once("connect", () => {
-      socket.destroy();
-      resolve(true);
-    });
-  });
 }
 
 /** The major version that made the cluster; undefined when there is none yet. */
@@ -109,7 +91,7 @@ async function initialise(place: Place, { bin }: Binaries, settings: Record<stri
   const initdb = guarded([join(bin, "initdb"), "-D", half, "-U", embeddedUser, ...options], place.account);
   const code = await initdb.gone;
   try {
-    if (code !== 0) throw new DatabaseProblem(`The database could not be made in ${pg}: ${lastWords(initdb)}.`);
+    if (code !== 0) throw new DatabaseProblem(`The database could not be made in ${pg}: ${initdb.reason()}.`);
     await rename(half, pg);
     const folder = await open(place.dir);
     await folder.sync().finally(() => folder.close());

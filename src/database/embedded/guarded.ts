@@ -3,6 +3,8 @@ import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import { errorCode } from "../../error-code.ts";
 import { DatabaseProblem } from "../problem.ts";
+import { createCause } from "./cause.ts";
+import { descendantsOf } from "./descendants.ts";
 
 /** Whom a command of the database runs as. Empty: as we do. */
 export type Account = { uid?: number; gid?: number };
@@ -10,10 +12,14 @@ export type Account = { uid?: number; gid?: number };
 export type Guarded = {
   /** The last lines that it wrote. */
   lines: readonly string[];
+  /** What went wrong, as far as it has said so; "" if it has not. Without a full stop. */
+  cause: () => string;
+  /** Why it ended. */
+  reason: () => string;
   /** Fulfilled with the exit code when the command, all its children and the guard have ended. */
   gone: Promise<number | null>;
   /** Asks it to end, and ends it by force when it does not within 10 seconds (the write-ahead log survives that). */
-  stop: () => void;
+  stop: (patienceMs?: number) => void;
 };
 
 // The whole environment of a command: nothing of the caller's, of which PGDATA, PGPORT or LC_MESSAGES would do harm.
@@ -54,8 +60,10 @@ export function guarded(command: string[], account: Account, onLine: (line: stri
     } catch {} // nobody is left
   };
   const lines: string[] = [];
+  const cause = createCause();
   createInterface({ input: child.stderr }).on("line", (line) => {
     if (lines.push(line) > 20) lines.shift();
+    cause.read(line);
     onLine(line);
   });
   child.stdin.on("error", () => {});
@@ -67,25 +75,38 @@ export function guarded(command: string[], account: Account, onLine: (line: stri
     signalGroup("SIGINT");
   });
   let force: NodeJS.Timeout | undefined;
+  let exitCode: number | null = null;
   const gone = new Promise<number | null>((resolve) => {
     child.once("close", (code) => {
       clearTimeout(force);
+      exitCode = code;
       resolve(code);
     });
   });
-  const stop = () => {
+  const stop = (patienceMs = 10_000) => {
     child.stdin.destroy();
-    force ??= setTimeout(() => signalGroup("SIGKILL"), 10_000).unref();
+    force ??= setTimeout(() => {
+      // Each process of a Postgres is in a group of its own, and one that is frozen does not see its parent go.
+      const all = descendantsOf(group);
+      signalGroup("SIGKILL");
+      all.forEach(kill);
+    }, patienceMs).unref();
   };
-  return { lines, gone, stop };
+  const reason = () =>
+    cause.words() || signalWords(exitCode) || lines.findLast((line) => !/^LOG:/.test(line)) || "it said nothing";
+  return { lines, cause: cause.words, reason, gone, stop };
 }
 
-/** Why it failed, in its own words. */
-export function lastWords({ lines }: Guarded): string {
-  const at = lines.findLastIndex((line) => /^(FATAL|PANIC):/.test(line));
-  if (at < 0) return lines.findLast((line) => !/^LOG:/.test(line)) ?? "it said nothing";
-  const more = lines.slice(at + 1).filter((line) => /^(DETAIL|HINT):/.test(line));
-  return [lines[at], ...more].map((line = "") => line.replace(/^[A-Z]+: +/, "").replace(/\.$/, "")).join("; ");
+/** A shell's exit code tells which signal ended its command. */
+function signalWords(exitCode: number | null): string {
+  if (exitCode === 128 + 9) return "it was killed (signal 9), as happens when the machine has no memory left";
+  return exitCode !== null && exitCode > 128 ? `it was ended by signal ${exitCode - 128}` : "";
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {} // it has ended
 }
 
 /** Runs a short command and returns what it wrote; undefined when it fails. */
@@ -93,9 +114,11 @@ export async function runAs(account: Account, file: string, args: string[]): Pro
   try {
     return (await promisify(execFile)(file, args, { ...account, cwd: "/", env: environment })).stdout;
   } catch (error) {
-    if (errorCode(error) !== "EPERM") return undefined;
+    // EINVAL: the root of `unshare -r`, or of some containers, knows no other user at all.
+    if (!["EPERM", "EINVAL"].includes(errorCode(error))) return undefined;
     throw new DatabaseProblem(
-      `Postgres does not run as root, and this root may not become uid ${account.uid}: start the service as an ordinary user.`,
+      `Postgres does not run as root, and this root may not become another user (uid ${account.uid}): start the service as an ` +
+        "ordinary user, or name a running server in [POSTGRES] HOST or DATABASE_URL.",
     );
   }
 }

@@ -1,7 +1,5 @@
-import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { chmod, chown, lchown, lstat, mkdir, readdir, readFile, stat } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { errorCode } from "../../error-code.ts";
 import type { Log } from "../../log.ts";
@@ -18,17 +16,22 @@ export type Place = { dir: string; account: Account };
 export async function choosePlace(dataDir: string, log: Log): Promise<Place> {
   const asked = resolve(dataDir);
   if (process.getuid?.() !== 0) {
-    await mkdir(asked, { recursive: true });
+    await mkdir(dirname(asked), { recursive: true, mode: 0o755 });
+    await mkdir(asked, { mode: 0o700 }).catch(unlessExisting);
+    await warnIfOpen(asked, log);
     return { dir: asked, account: {} };
   }
   const away = possiblePlaces(dataDir)[1];
   const holds = (dir: string) => existsSync(join(dir, "pg"));
   const isAway = holds(away) && !holds(asked);
   const { name, ...account } = await chooseAccount(isAway ? away : asked);
+  // Tried before anything is given to that account: some roots may not become others.
+  await runAs(account, "/bin/sh", ["-c", ":"]);
   if (name === "nobody") {
     log.warn("The database runs as nobody, an account that other programs share: better make a user named playtime");
   }
   await makeOpen(asked, account);
+  await warnIfOpen(asked, log);
   // A database that exists stays where it is, even if folders were closed or opened since.
   if (holds(asked) || (!isAway && (await reaches(account, asked)))) return { dir: asked, account };
 
@@ -47,25 +50,17 @@ export function possiblePlaces(dataDir: string): [asked: string, away: string] {
   return [asked, join("/var/lib/playtime", asked.slice(1).replaceAll("/", "-"))];
 }
 
+async function warnIfOpen(folder: string, log: Log): Promise<void> {
+  if ((await stat(folder)).mode & 0o002)
+    log.warn("Every user of the machine can replace what is in the data folder: take that right away (chmod o-w)", {
+      folder,
+    });
+}
+
 /** Makes a folder, open only to the database's account, in a place that the account may not write. */
 export async function makePrivate(folder: string, { uid, gid }: Account): Promise<void> {
   await mkdir(folder, { mode: 0o700 });
   if (uid !== undefined && gid !== undefined) await lchown(folder, uid, gid);
-}
-
-/** The folder of the socket, made when missing; in the temp folder when the path would be too long for a socket. */
-export async function socketFolder({ dir, account }: Place): Promise<string> {
-  const uid = account.uid ?? process.getuid?.() ?? 0;
-  const name = `playtime-${createHash("sha256").update(`${uid} ${dir}`).digest("hex").slice(0, 16)}`;
-  const folders = [join(dir, "pg.socket"), join(tmpdir(), name), join("/tmp", name)];
-  const folder = folders.find((path) => Buffer.byteLength(join(path, ".s.PGSQL.5432")) <= 103) ?? join("/tmp", name);
-  await makePrivate(folder, account).catch((error) => {
-    if (errorCode(error) !== "EEXIST") throw error;
-  });
-  if (await isPrivate(folder, uid)) return folder;
-  throw new DatabaseProblem(
-    `${folder} must be a folder (not a link) of uid ${uid} that is closed to everybody else, and it is not: remove it.`,
-  );
 }
 
 /** Whether nobody but `uid` (and root) can have put something into this folder, or taken its place. */
@@ -106,7 +101,7 @@ function usersIn(passwd: string): User[] {
 
 /** Made when missing, with folders above it that everybody may pass. While it is empty and root's, it is given to the account. */
 async function makeOpen(folder: string, { uid, gid }: Required<Account>): Promise<void> {
-  const first = await mkdir(folder, { recursive: true });
+  const first = await mkdir(folder, { recursive: true, mode: 0o755 });
   for (let path = folder; first !== undefined && path.length >= first.length; path = dirname(path)) {
     await chmod(path, 0o755); // whatever the umask
   }
@@ -114,7 +109,11 @@ async function makeOpen(folder: string, { uid, gid }: Required<Account>): Promis
   if (isNew) await chown(folder, uid, gid);
 }
 
-// Asked of the system itself, as it alone knows about groups, access lists and security modules.
-async function reaches(account: Account, folder: string): Promise<boolean> {
+/** Asked of the system itself, as it alone knows about groups, access lists and security modules. */
+export async function reaches(account: Account, folder: string): Promise<boolean> {
   return (await runAs(account, "/bin/sh", ["-c", 'test -r "$0" && test -x "$0"', folder])) !== undefined;
+}
+
+export function unlessExisting(error: unknown): void {
+  if (errorCode(error) !== "EEXIST") throw error;
 }

@@ -1,107 +1,186 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Log } from "../../log.ts";
+import { type QuietLog, quietLog } from "../../quiet-log.ts";
 import { DatabaseProblem } from "../problem.ts";
 import type { Binaries } from "./binaries.ts";
-import { type Guarded, guarded, lastWords } from "./guarded.ts";
+import { isAlarming, isFullDisk } from "./cause.ts";
+import { type Guarded, guarded } from "./guarded.ts";
 import type { Place } from "./place.ts";
+import { probe } from "./probe.ts";
+import { socketOf } from "./running.ts";
+import { remakeSocketFolder } from "./socket-folder.ts";
 
 export type ServerOptions = {
   place: Place;
   binaries: Binaries;
   socketDir: string;
   settings: Record<string, string>;
+  patience: Patience;
   log: Log;
   onGone: () => void;
 };
 
+/** When a database that lives, but does not serve, is started again. */
+export type Patience = {
+  /** Between two questions on a connection of its own; each may take as long. */
+  askEveryMs: number;
+  /** So many without an answer, one after another, and it is started again. */
+  questions: number;
+  /** So long it may be starting up: a recovery that takes its time must not begin again and again. */
+  startingMs: number;
+  /** The longest pause before another start. */
+  pauseMostMs: number;
+  /** So long it may take to shut down before it is killed. */
+  stopMs: number;
+};
+
+export const usualPatience: Patience = {
+  askEveryMs: 5_000,
+  questions: 12,
+  startingMs: 600_000,
+  pauseMostMs: 60_000,
+  stopMs: 10_000,
+};
+
 /**
- * Starts the server and starts it again whenever it dies, until it has failed five times in a minute. Resolves when
- * it is ready for the first time, with the function that shuts it down for good.
+ * Starts the server, and starts it again whenever it dies or does not serve, until it has failed five times in a minute; on
+ * a full disk for ever. Resolves when it is ready for the first time, with the function that shuts it down for good.
  */
 export async function keepRunning(options: ServerOptions): Promise<() => Promise<void>> {
   const stopping = new AbortController();
-  const first = await launch(options, stopping.signal);
-  const ended = supervise(first, options, stopping.signal);
+  const say = quietLog(options.log);
+  const first = await launch(options, say, stopping.signal);
+  const ended = supervise(first, options, say, stopping.signal);
   return () => {
     stopping.abort();
     return ended;
   };
 }
 
-async function supervise(server: Guarded, options: ServerOptions, stopping: AbortSignal): Promise<void> {
-  const { log, onGone } = options;
+async function supervise(server: Guarded, options: ServerOptions, say: QuietLog, stopping: AbortSignal): Promise<void> {
+  const { log, onGone, patience } = options;
   let failures: number[] = [];
-  let reason = "";
-  for (;;) {
-    await server.gone;
+  let inARow = 0;
+  let readyAtMs = performance.now();
+  for (let running: Guarded | undefined = server, reason = ""; ; ) {
+    if (running) reason = (await untilItFails(running, options, stopping)) || running.reason();
     if (stopping.aborted) return;
     const now = performance.now();
     failures = [...failures.filter((time) => time > now - 60_000), now];
-    reason ||= lastWords(server);
-    if (failures.length >= 5) {
+    inARow = running && now - readyAtMs > 60_000 ? 1 : inARow + 1;
+    if (failures.length >= 5 && !isFullDisk(reason)) {
       log.error("The database failed five times in a minute and is given up", { reason });
       return onGone();
     }
     log.warn("The database died and is started again", { reason });
-    await sleep(25 * 4 ** (failures.length - 1), undefined, { signal: stopping }).catch(() => {});
+    const pauseMs = Math.min(25 * 4 ** (inARow - 1), patience.pauseMostMs);
+    await sleep(pauseMs, undefined, { signal: stopping }).catch(() => {});
     try {
-      server = await launch(options, stopping);
-      reason = "";
-      log.info("The database runs again", { seconds: Math.round(performance.now() - now) / 1000 });
+      running = await launch(options, say, stopping);
+      readyAtMs = performance.now();
+      log.info("The database runs again", { seconds: Math.round(readyAtMs - now) / 1000 });
     } catch (error) {
+      running = undefined;
       reason = error instanceof Error ? error.message : String(error);
     }
   }
 }
 
-/** Resolves with a server that is ready. While an older one still holds the folder's lock, tries for up to 10 seconds. */
-async function launch(options: ServerOptions, stopping: AbortSignal): Promise<Guarded> {
-  const giveUpAt = performance.now() + 10_000;
+/** Fulfilled when the server is gone. One that lives but does not serve is ended: then with the reason, else with "". */
+async function untilItFails(
+  server: Guarded,
+  { socketDir, patience }: ServerOptions,
+  stopping: AbortSignal,
+): Promise<string> {
+  const ended = new AbortController();
+  const gone = server.gone.then(() => ended.abort());
+  const { askEveryMs, questions, startingMs, stopMs } = patience;
+  let silent = 0;
+  let startingSinceMs: number | undefined;
+  for (;;) {
+    const pause = sleep(askEveryMs, undefined, { signal: ended.signal, ref: false }).catch(() => {});
+    const state = await probe(socketDir, askEveryMs);
+    await pause;
+    if (ended.signal.aborted || stopping.aborted) {
+      await gone;
+      return "";
+    }
+    silent = state === "silent" ? silent + 1 : 0;
+    if (state === "answers") startingSinceMs = undefined;
+    else if (state === "starting") startingSinceMs ??= performance.now();
+    const isStuck = startingSinceMs !== undefined && performance.now() - startingSinceMs > startingMs;
+    if (silent < questions && !isStuck) continue;
+    server.stop(stopMs);
+    await gone;
+    const words = isStuck ? "it did not come up" : "it did not answer";
+    const seconds = Math.round((isStuck ? startingMs : questions * askEveryMs) / 1_000);
+    return [`${words} within ${seconds} s, though it lived`, server.cause()].filter(Boolean).join(": ");
+  }
+}
+
+/**
+ * Resolves with a server that is ready. While an older one still holds the folder's lock, tries for up to 10 seconds; one
+ * that serves is not about to end.
+ */
+async function launch(options: ServerOptions, say: QuietLog, stopping: AbortSignal): Promise<Guarded> {
+  const startMs = performance.now();
   const pg = join(options.place.dir, "pg");
+  await remakeSocketFolder(options.place, options.socketDir);
   for (;;) {
     stopping.throwIfAborted();
-    const { server, isReady } = await start(options, stopping);
+    const { server, isReady } = await start(options, say, stopping);
     if (isReady) return server;
-    if (!server.lines.some((line) => lockedFolder.test(line))) {
-      throw new DatabaseProblem(`The database in ${pg} does not start: ${lastWords(server)}.`);
-    }
-    if (performance.now() > giveUpAt) {
+    if (!server.lines.some((line) => lockedFolder.test(line)))
+      throw new DatabaseProblem(`The database in ${pg} does not start: ${server.reason()}.`);
+    const waitedMs = performance.now() - startMs;
+    if (waitedMs > lockedMs || (waitedMs > servingMs && (await isServing(options))))
       throw new DatabaseProblem(
         `Another copy of the service already uses the database in ${pg}: stop that one, or give this one another data folder.`,
       );
-    }
     await sleep(200, undefined, { signal: stopping }).catch(() => {});
   }
 }
 
+const lockedMs = 10_000;
+const servingMs = 1_000;
 const lockedFolder = /^FATAL: .*(lock file .* already exists|pre-existing shared memory block)/;
 
-/** Resolves when the server is ready, or has ended without having been. */
-function start(options: ServerOptions, stopping: AbortSignal): Promise<{ server: Guarded; isReady: boolean }> {
+async function isServing({ place }: ServerOptions): Promise<boolean> {
+  const socketDir = await socketOf(place.dir);
+  return socketDir !== undefined && (await probe(socketDir, 500)) === "answers";
+}
+
+/** Resolves when the server is ready, or has ended without having been; one that never gets ready is ended. */
+function start(
+  options: ServerOptions,
+  say: QuietLog,
+  stopping: AbortSignal,
+): Promise<{ server: Guarded; isReady: boolean }> {
+  const { place, patience } = options;
   return new Promise((resolve) => {
     let isReady = false;
-    const server = guarded(serverCommand(options), options.place.account, (line) => {
+    const server = guarded(serverCommand(options), place.account, (line) => {
       if (isReady && !stopping.aborted && isAlarming(line))
-        options.log.warn("The database reports a problem", { line });
+        say("warn", "The database reports a problem", { line }, { line: kindOf(line) });
       if (!line.endsWith("database system is ready to accept connections")) return;
       isReady = true;
+      clearTimeout(tooLate);
       resolve({ server, isReady });
     });
-    stopping.addEventListener("abort", server.stop);
+    const tooLate = setTimeout(() => server.stop(patience.stopMs), patience.startingMs).unref();
+    const stop = () => server.stop();
+    stopping.addEventListener("abort", stop);
     server.gone.then(() => {
-      stopping.removeEventListener("abort", server.stop);
+      clearTimeout(tooLate);
+      stopping.removeEventListener("abort", stop);
       resolve({ server, isReady: false });
     });
   });
 }
 
-/** What a client caused or only has to be told is left out: it was cut off, or came while the database goes up or down. */
-function isAlarming(line: string): boolean {
-  return (
-    /^(FATAL|PANIC): /.test(line) && !/ (the database system is|terminating|connection to client lost)\b/.test(line)
-  );
-}
+/** Lines that differ only in numbers and names are of one kind. */
+const kindOf = (line: string) => line.replace(/"[^"]*"/g, '"…"').replace(/\d+/g, "…");
 
 function serverCommand({ place, binaries, socketDir, settings }: ServerOptions): string[] {
   const all = [

@@ -80,6 +80,18 @@ export async function start(
   return embedded;
 }
 
+/** So that nobody waits for minutes until a database that does not serve is started again. */
+const impatient = { askEveryMs: 250, questions: 4, startingMs: 3_000, pauseMostMs: 500, stopMs: 500 };
+
+/** One that is soon found not to serve. It holds a row. */
+export async function startWatched(t: TestContext, dataDir: string, settings = quick) {
+  const { said, log } = keptLog();
+  const { socketDir } = await start(t, { dataDir, log, settings, patience: impatient });
+  await ask(socketDir, (sql) => sql`create table if not exists kept as select 7 as seven`);
+  const isKept = async () => (await ask(socketDir, (sql) => sql`select seven from kept`)).length === 1;
+  return { said, socketDir, isKept };
+}
+
 /** Runs some queries on a connection of their own. */
 export async function ask<T>(socketDir: string, queries: (sql: postgres.Sql) => Promise<T>): Promise<T> {
   const sql = client(socketDir);
@@ -177,6 +189,8 @@ export async function projectCopy(t: TestContext, to?: string): Promise<string> 
   await run("cp", ["-RL", join(root, "src"), copy]);
   await run("cp", [join(root, "package.json"), copy]);
   await run("cp", [join(root, "test/database/embedded/host.js"), join(copy, "test/database/embedded")]);
+  await run("mkdir", ["-p", join(copy, "node_modules")]);
+  await run("ln", ["-s", join(root, "node_modules/postgres"), join(copy, "node_modules/postgres")]);
   return copy;
 }
 

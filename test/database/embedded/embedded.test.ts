@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { chmod, lstat, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { chmod, lstat, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
@@ -144,14 +144,7 @@ describe("the embedded database", { concurrency: 2 }, () => {
       assert.ok(await answersAgain(socketDir));
       assert.deepEqual(await findRunning(dataDir), { socketDir });
       await stop();
-
-      await chmod(socketDir, 0o777);
-      await refuses(dataDir, /closed to everybody else/);
-      await rename(socketDir, `${socketDir}-moved`);
-      t.after(() => rm(`${socketDir}-moved`, { recursive: true }));
-      await chmod(`${socketDir}-moved`, 0o700);
-      await symlink(`${socketDir}-moved`, socketDir);
-      await refuses(dataDir, /not a link/);
+      await assert.rejects(lstat(socketDir), { code: "ENOENT" });
     });
   });
 

@@ -1,0 +1,57 @@
+/**
+ * Finds in what Postgres or initdb writes the lines that tell why it failed: of the gravest kind the newest, with its
+ * details. Lines that follow, such as "removing contents of data directory", do not push it out.
+ */
+export function createCause(): { read: (line: string) => void; words: () => string } {
+  let cause: string[] = [];
+  let gravity = 0;
+  let isOpen = false;
+
+  return {
+    read: (line) => {
+      const text = line.replace(serverPrefix, "");
+      if (text.endsWith("database system is ready to accept connections")) {
+        [cause, gravity] = [[], 0];
+        return;
+      }
+      if (isOpen && /^(DETAIL|HINT|initdb: (detail|hint)):/.test(text)) {
+        cause.push(text);
+        return;
+      }
+      const found = gravityOf(text);
+      isOpen = found > 0 && found >= gravity;
+      if (isOpen) [cause, gravity] = [[text], found];
+    },
+    words: () => {
+      const words = cause.map((line) => line.replace(/^(initdb: )?\w+: +/, "").replace(/\.$/, "")).join("; ");
+      return words === "" ? "" : `${words}${adviceFor(words)}`;
+    },
+  };
+}
+
+/** A time and a process id, where initdb runs the server. */
+const serverPrefix = /^\d{4}-\d\d-\d\d [\d:.]+ \S+ \[\d+\] /;
+
+function gravityOf(line: string): number {
+  if (line.startsWith("PANIC: ")) return 3;
+  if (isAlarming(line)) return 2;
+  return /^LOG: +could not /.test(line) ? 1 : 0;
+}
+
+/** What a client caused or only has to be told is left out: it was cut off, or came while the database goes up or down. */
+export function isAlarming(line: string): boolean {
+  return (
+    /^(FATAL|PANIC|initdb: error): /.test(line) &&
+    !/ (the database system is|terminating|connection to client lost)\b/.test(line)
+  );
+}
+
+/** No room, or none for one file more. */
+export const isFullDisk = (words: string) => /no space left on device|disk quota exceeded/i.test(words);
+
+function adviceFor(words: string): string {
+  if (isFullDisk(words)) return ". The disk is full, or can hold no more files: make room there (df -h, df -i)";
+  if (/has invalid permissions/.test(words))
+    return ". The file system does not keep who may read a file, as those of Windows do not: choose a data folder on another one";
+  return "";
+}

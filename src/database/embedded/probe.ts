@@ -1,0 +1,28 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { errorCode } from "../../error-code.ts";
+import { createClient } from "../connect.ts";
+
+/** Whom to connect as, and to what: initdb makes both. */
+export const embeddedUser = "playtime";
+export const embeddedDatabase = "postgres";
+
+/**
+ * How the database behind a socket stands, asked on a connection of its own: "answers" also where it refuses us, as when it
+ * has no connection left; "silent" when nothing came in time, or nobody listens.
+ */
+export async function probe(socketDir: string, limitMs: number): Promise<"answers" | "starting" | "silent"> {
+  const address = { host: socketDir, port: 5432, database: embeddedDatabase, user: embeddedUser };
+  const client = createClient({ ...address, password: "", sslmode: "disable" }, 1);
+  const asked = client`select 1`.then(() => "answers" as const, stateIn);
+  try {
+    return await Promise.race([asked, sleep(limitMs, "silent" as const, { ref: false })]);
+  } finally {
+    client.end({ timeout: 0 }).catch(() => {});
+  }
+}
+
+function stateIn(error: unknown): "answers" | "starting" | "silent" {
+  if (!(error instanceof Error) || error.name !== "PostgresError") return "silent";
+  if (errorCode(error) !== "57P03") return "answers";
+  return /shutting down/.test(error.message) ? "silent" : "starting";
+}
