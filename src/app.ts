@@ -1,4 +1,6 @@
+import { createFirstVisit, type FirstVisit } from "./admin/first-visit.ts";
 import type { PanelDeps } from "./admin/panel.ts";
+import { signInsIn } from "./admin/sessions.ts";
 import type { Config } from "./config.ts";
 import { openDirectory } from "./connections/directory.ts";
 import type { Database } from "./database/connect.ts";
@@ -81,9 +83,11 @@ export async function createApp({ config, database, port, log, now = () => new D
     toNearAddress(watchers),
   );
   const aside = { database: database.aside, playtimes: playtimesIn(database.aside, { history }) };
-  const panel = isWatched && panelHandler({ ...aside, config, directory, steam, activity, port, now, log });
+  const firstVisit = await firstVisitOf(config, database);
+  const panel = isWatched && panelHandler({ ...aside, firstVisit, config, directory, steam, activity, port, now, log });
   return {
     route: (call: Call) => (panel && /^\/admin(?:\/|$)/.test(call.path) ? panel : route(call)),
+    firstVisit: firstVisit?.path,
     stop: async () => {
       directory.stop();
       metrics?.stop();
@@ -100,6 +104,16 @@ export type AppDeps = {
   log: Log;
   now?: () => Date;
 };
+
+/** As long as the panel has no password, its first visitor sets one. */
+async function firstVisitOf({ ADMIN }: Config, { aside }: Database): Promise<FirstVisit | undefined> {
+  if (!ADMIN.ENABLED || ADMIN.PASSWORD !== "") return undefined;
+  // A database that goes away just now ends no start: the command line sets a password too.
+  const hash = await signInsIn(aside)
+    .passwordHash()
+    .catch(() => "unknown");
+  return hash === undefined ? createFirstVisit() : undefined;
+}
 
 /**
  * The panel is loaded when somebody asks for it: a service that nobody looks at need not hold it in memory. Strangers can ask

@@ -62,7 +62,7 @@ export const password: Parser<string> = (value, place) => {
     throw new Malformed(place, `at least ${passwordCharacters} characters`);
   return given;
 };
-const passwordCharacters = 10;
+export const passwordCharacters = 10;
 const passwordOrEmpty: Parser<string> = (value, place) => (value === "" ? value : password(value, place));
 
 /** Every setting, by section and key as in the file; seconds, hours and counts are whole numbers. */

@@ -89,17 +89,24 @@ function followFile(file: string, read: () => Promise<Config>, log: Log): void {
 }
 
 /** What an operator wants to know first: lines for a person, one event for a log. */
-function announce({ port, database }: Service, config: Config, log: Log, say: (text: string) => void): void {
+function announce(
+  { port, database, firstVisit }: Service,
+  config: Config,
+  log: Log,
+  say: (text: string) => void,
+): void {
   const { SERVER, STEAM } = config;
   const isOpen = ["", "0.0.0.0", "::"].includes(SERVER.HOST);
   const host = isOpen ? "localhost" : SERVER.HOST.includes(":") ? `[${SERVER.HOST}]` : SERVER.HOST;
   const url = `http://${host}:${port}`;
+  // In a container our own port is not the one that others reach.
+  const outside = SERVER.PUBLIC_URL.replace(/\/+$/, "") || url;
   const facts = {
     listening: `${url}${isOpen ? ", on all addresses of this machine" : ""}`,
-    panel: config.ADMIN.ENABLED ? `${url}/admin/` : "switched off",
+    panel: config.ADMIN.ENABLED ? `${outside}/admin/` : "switched off",
     database: database.description,
     steam: STEAM.KEY ? `asked at ${new URL(STEAM.API_URL).host}` : "not asked, there is no key",
-    config: config.file ?? "no file, every setting has its default",
+    config: config.file ?? `no file yet, every setting has its default: see ${exampleFile}`,
   };
   const next = `${program} connections add battlemetrics my-server`;
   if (!process.stdout.isTTY) log.info("ready", { version, ...facts, next });
@@ -107,11 +114,16 @@ function announce({ port, database }: Service, config: Config, log: Log, say: (t
     const lines = Object.entries({ ...facts, next: `let someone in: ${next}` });
     say(`\nPlaytime-Service ${version}\n${lines.map(([name, words]) => `  ${name.padEnd(10)} ${words}\n`).join("")}\n`);
   }
+  if (firstVisit !== undefined)
+    log.info(`Set the password of the panel: open ${outside}${firstVisit} (${firstVisitWords}).`);
   if (isUnsafePort(port)) log.warn(refusedPort(port));
   if (process.execArgv.includes("tsx")) log.warn(sharedCacheWords);
   for (const warning of warnings(config)) log.warn(warning);
   for (const remark of config.remarks) log.info(remark);
 }
+
+const exampleFile = "configs/playtime/config-example.toml";
+const firstVisitWords = "works until a password is set, for 24 hours, until a restart";
 
 const sharedCacheWords =
   "Started by --import tsx, which runs code from the shared temp folder, where other users may have put it first. Use --import ./src/typescript.mjs instead, as the manual's systemd unit does.";

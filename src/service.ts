@@ -12,6 +12,8 @@ import { removeOldDaysByAndBy } from "./players/old-days.ts";
 export type Service = {
   port: number;
   database: Opened;
+  /** The path at which the panel's first password is set, as long as it has none. */
+  firstVisit: string | undefined;
   /** Requests under way finish (10 s at most), then the database is closed. */
   stop: () => Promise<void>;
 };
@@ -36,6 +38,7 @@ export async function startService({ config, log, onGone, settings }: ServiceOpt
     return {
       port: server.port,
       database: opened,
+      firstVisit: app.firstVisit,
       stop: async () => {
         await backups.stop();
         await oldDays.stop();

@@ -5,6 +5,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, type TestContext, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { version } from "../src/version.ts";
 import { cliProcess } from "./support/cli.ts";
 import { createTestDatabase, environmentOf, type TestDatabase } from "./support/database.ts";
@@ -89,6 +90,21 @@ test("the start says where it listens, which database it uses, whether Steam is 
   assert.match(service.text(), /TIMESTAMP_DEVIATION = 10 refuses repeated deliveries/);
   assert.match(service.text(), /PLAYTIME_STAEM_KEY is not a setting/);
   assert.ok(!service.text().includes("PLANTED-KEY"));
+  assert.equal(await service.end("SIGINT"), 0);
+});
+
+test("as long as the panel has no password, the start shows the link that sets one, and what else comes first", async (context) => {
+  const service = await start(context, {
+    ...environmentOf(db),
+    PLAYTIME_SERVER_PUBLIC_URL: "https://playtime.example.com/",
+  });
+  const link = /https:\/\/playtime\.example\.com(\/admin\/first-visit\/[\w-]+\/)/;
+  for (let tries = 0; tries < 1_000 && !link.test(service.text()); tries += 1) await sleep(10);
+  const path = link.exec(service.text())?.[1] ?? "";
+  assert.equal((await fetch(service.url + path)).status, 200);
+  const ready = service.lines().find(({ message }) => message === "ready");
+  assert.equal(ready?.["panel"], "https://playtime.example.com/admin/");
+  assert.match(String(ready?.["config"]), /configs\/playtime\/config/);
   assert.equal(await service.end("SIGINT"), 0);
 });
 

@@ -81,6 +81,8 @@ const panelAddresses: Record<string, "open to everybody" | "only signed in"> = {
   "GET /admin/assets/:name/": "open to everybody",
   "GET /admin/sign-in/": "open to everybody",
   "POST /admin/sign-in/": "open to everybody",
+  "GET /admin/first-visit/:link/": "open to everybody",
+  "POST /admin/first-visit/:link/": "open to everybody",
   "GET /admin/sign-in-link/:link/": "open to everybody",
   "POST /admin/sign-in-link/:link/": "open to everybody",
   "POST /admin/sign-out/": "open to everybody",

@@ -12,13 +12,13 @@ import { type PlayersDeps, playerRoutes } from "./players.ts";
 import { problemPage } from "./problem-page.ts";
 import { languageOf, type Reader, readerOf } from "./reader.ts";
 import { signInsIn } from "./sessions.ts";
-import { pageToReturnTo, signInRoutes } from "./sign-in.ts";
+import { pageToReturnTo, type SignInDeps, signInRoutes } from "./sign-in.ts";
 import { languages } from "./texts/texts.ts";
 import { visitors } from "./visitor.ts";
 import { wrongGuessesIn } from "./wrong-guesses.ts";
 
 /** What the panel shows and changes. */
-export type PanelDeps = ConnectionsDeps & OverviewDeps & PlayersDeps;
+export type PanelDeps = ConnectionsDeps & OverviewDeps & PlayersDeps & Pick<SignInDeps, "firstVisit">;
 
 /** Everything below /admin/. Errors become pages here, in the reader's language. */
 export function createPanel(deps: PanelDeps): Handler {
@@ -26,7 +26,7 @@ export function createPanel(deps: PanelDeps): Handler {
   const signIns = signInsIn(deps.database);
   const visitor = visitors(config.SERVER);
   const say = refusalLog(log);
-  const open = signInRoutes({ signIns, wrongGuesses: wrongGuessesIn(deps.database), log });
+  const open = signInRoutes({ signIns, wrongGuesses: wrongGuessesIn(deps.database), firstVisit: deps.firstVisit, log });
   const closed = { ...overviewRoutes(deps), ...connectionRoutes(deps), ...playerRoutes(deps) };
   const route = router({
     "GET /admin/assets/:name/": (call) => assetAt(call.path),

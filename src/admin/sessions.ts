@@ -85,6 +85,19 @@ export function signInsIn(database: Pick<Database, "run">) {
           on conflict (name) do update set value = excluded.value`,
       );
     },
+    /** Sets it only where there is none yet. Returns its hash; undefined: there is one already. */
+    setFirstPassword: async (password: string): Promise<string | undefined> => {
+      const hash = await hashPassword(password);
+      // Repeated after a lost answer, it finds its own hash.
+      const { count } = await database.run(
+        (sql) => sql`
+          insert into panel_settings (name, value)
+          select ${passwordName}, ${hash}::text where not exists (
+            select from panel_settings where name in (${configPasswordName}, ${passwordName}) and value <> ${hash})
+          on conflict (name) do update set value = excluded.value where panel_settings.value = excluded.value`,
+      );
+      return count === 1 ? hash : undefined;
+    },
     /** At a start: the config's password in force, or none; whoever signed in with another is signed out. */
     followConfig: async (password: string) => {
       const known = await database.run(

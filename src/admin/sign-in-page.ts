@@ -1,3 +1,4 @@
+import { passwordCharacters } from "../config.ts";
 import { type Html, html } from "../html.ts";
 import { program } from "../program.ts";
 import type { Reader } from "./reader.ts";
@@ -19,6 +20,27 @@ ${isReadable && html`<p class="hint warning">${words.plain}</p>`}</div>`;
 export function noPasswordPage(reader: Reader): Html {
   const words = reader.texts.signIn;
   return html`<div class="narrow card"><h1>${words.shutTitle}</h1><p>${words.shut}</p><pre>${program} admin password</pre></div>`;
+}
+
+/** The form of the first password; `wrong`: what was typed is none. */
+export function firstVisitPage(reader: Reader, path: string, wrong: "short" | "different" | undefined): Html {
+  const words = reader.texts.signIn;
+  const field = (name: string, label: string) => html`<label for="${name}">${label}</label>
+<input id="${name}" name="${name}" type="password" autocomplete="new-password" minlength="${passwordCharacters}" maxlength="1000" required${name === "password" ? html` autofocus` : undefined}>`;
+  return html`<div class="narrow card"><h1>${words.firstVisitTitle}</h1><p>${words.firstVisit}</p>
+${wrong && html`<p class="problem" role="alert">${words.firstVisitWrong[wrong]}</p>`}
+<form method="post" action="${path}">
+<input name="username" value="operator" autocomplete="username" hidden>
+${field("password", words.newPassword(passwordCharacters))}
+${field("repeated", words.repeatPassword)}
+<button class="main">${words.firstVisitSubmit}</button>
+</form></div>`;
+}
+
+export function firstVisitOverPage(reader: Reader): Html {
+  const words = reader.texts.signIn;
+  return html`<div class="narrow card"><h1>${words.firstVisitTitle}</h1><p>${words.firstVisitOver}</p><pre>${program} admin password</pre>
+<p><a href="/admin/sign-in/">${words.title}</a></p></div>`;
 }
 
 /** Where a link leads: only the button uses it up, since chat programs open links to show what is there. */

@@ -1,26 +1,37 @@
+import { password } from "../config.ts";
 import type { Answer } from "../http/call.ts";
 import type { Log } from "../log.ts";
 import { cookie, cookieIn } from "./cookies.ts";
 import { deviceCookie, deviceIn, deviceSeconds, newDevice } from "./device.ts";
+import type { FirstVisit } from "./first-visit.ts";
 import { createGuesses } from "./guesses.ts";
 import { formOf, type PageHandler, page, type Request, seeOther } from "./page.ts";
 import { isPassword } from "./password.ts";
 import type { Reader } from "./reader.ts";
 import { isLink, mostDays, type signInsIn } from "./sessions.ts";
-import { linkOverPage, linkPage, noPasswordPage, signInPage } from "./sign-in-page.ts";
+import {
+  firstVisitOverPage,
+  firstVisitPage,
+  linkOverPage,
+  linkPage,
+  noPasswordPage,
+  signInPage,
+} from "./sign-in-page.ts";
 import { createTurns } from "./turns.ts";
 import type { WrongGuesses } from "./wrong-guesses.ts";
 
 export type SignInDeps = {
   signIns: ReturnType<typeof signInsIn>;
   wrongGuesses: WrongGuesses;
+  /** Undefined: there was a password at the start. */
+  firstVisit: FirstVisit | undefined;
   log: Log;
 };
 
 type Problem = { text: string; status: number };
 
 /** Signing in and out: the only pages for who is not signed in. */
-export function signInRoutes({ signIns, wrongGuesses, log }: SignInDeps): Record<string, PageHandler> {
+export function signInRoutes({ signIns, wrongGuesses, firstVisit, log }: SignInDeps): Record<string, PageHandler> {
   const guesses = createGuesses({ wrongGuesses });
   const turns = createTurns();
 
@@ -34,6 +45,9 @@ export function signInRoutes({ signIns, wrongGuesses, log }: SignInDeps): Record
       body: signInPage(reader, { next: nextOf(query), isReadable: origin.startsWith("http:") && !isLoopback(origin) }),
     });
   }
+
+  const isFirstVisit = async (link: string) =>
+    firstVisit?.isOpen(link) === true && (await signIns.passwordHash()) === undefined;
 
   /** The wait is told, and remembered by the browser: whoever comes back after it has a turn. */
   async function mustWait(request: Request, waitSeconds: number, turn: string | undefined): Promise<Answer> {
@@ -61,13 +75,13 @@ export function signInRoutes({ signIns, wrongGuesses, log }: SignInDeps): Record
     "POST /admin/sign-in/": async (request) => {
       const { call, reader, query, address } = request;
       const words = reader.texts.signIn;
-      const password = (await formOf(request)).get("password") ?? "";
+      const given = (await formOf(request)).get("password") ?? "";
       const hash = await signIns.passwordHash();
       if (hash === undefined) return form(request);
       const turn = cookieIn(call, await signIns.cookieName("turn"));
       const device = deviceIn(cookieIn(call, await signIns.cookieName("device")), hash);
       const guesser = { address, device, hasWaited: turns.use(turn) };
-      const found = await guesses.check(guesser, () => isPassword(password.slice(0, 1_000), hash));
+      const found = await guesses.check(guesser, () => isPassword(given.slice(0, 1_000), hash));
       if (found === "wrong") {
         log.warn("a wrong password for the panel", { address });
         return form(request, { text: words.wrong, status: 403 });
@@ -91,6 +105,22 @@ export function signInRoutes({ signIns, wrongGuesses, log }: SignInDeps): Record
       log.info("somebody signed in to the panel by a link", { address });
       return signedIn(request, token, "/admin/", await signIns.passwordHash());
     },
+    "GET /admin/first-visit/:link/": async ({ reader, call: { param = "" } }) =>
+      (await isFirstVisit(param)) ? firstPassword(reader, param) : firstVisitOver(reader, 404),
+    "POST /admin/first-visit/:link/": async (request) => {
+      const { call, address, reader } = request;
+      const link = call.param ?? "";
+      if (!(await isFirstVisit(link))) return firstVisitOver(reader, 403);
+      const form = await formOf(request);
+      const chosen = form.get("password") ?? "";
+      if (!isValidPassword(chosen)) return firstPassword(reader, link, "short");
+      if (chosen !== form.get("repeated")) return firstPassword(reader, link, "different");
+      const hash = await signIns.setFirstPassword(chosen);
+      const token = hash === undefined ? undefined : await signIns.begin(hash);
+      if (token === undefined) return firstVisitOver(reader, 403);
+      log.info("the first password of the panel was set", { address });
+      return signedIn(request, token, "/admin/", hash);
+    },
     "POST /admin/sign-out/": async (request) => {
       const name = await signIns.cookieName("session");
       const token = cookieIn(request.call, name);
@@ -98,6 +128,23 @@ export function signInRoutes({ signIns, wrongGuesses, log }: SignInDeps): Record
       return seeOther("/admin/sign-in/", [cookie(name, "", { isHttps: isHttps(request), seconds: 0 })]);
     },
   };
+}
+
+function firstPassword(reader: Reader, link: string, wrong?: "short" | "different"): Answer {
+  const body = firstVisitPage(reader, `/admin/first-visit/${link}/`, wrong);
+  return page(reader, { title: reader.texts.signIn.firstVisitTitle, status: wrong ? 400 : 200, body });
+}
+
+function firstVisitOver(reader: Reader, status: number): Answer {
+  return page(reader, { title: reader.texts.signIn.firstVisitTitle, status, body: firstVisitOverPage(reader) });
+}
+
+function isValidPassword(given: string): boolean {
+  try {
+    return password(given, "the password") === given;
+  } catch {
+    return false;
+  }
 }
 
 const turnSeconds = 10 * 60;

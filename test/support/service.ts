@@ -51,6 +51,7 @@ export async function startTestService(
     port: server.port,
     lines,
     logText: text,
+    firstVisit: app.firstVisit,
     stop: async () => {
       await server.stop();
       await app.stop();

@@ -58,7 +58,18 @@ export const en = {
     plain:
       "This page came over plain HTTP: whoever is on the way can read the password. Use HTTPS, an SSH tunnel, or a network that you trust.",
     shutTitle: "The panel is shut",
-    shut: "No password is set yet. Set one on the machine of the service, then load this page again:",
+    shut: "No password is set yet. The log of the service shows a link by which you set it. Or set one on the machine of the service, then load this page again:",
+    firstVisitTitle: "Welcome",
+    firstVisit: "Choose the password of this panel. You sign in with it from now on.",
+    newPassword: (characters: number) => `Password (at least ${characters} characters)`,
+    repeatPassword: "The same password again",
+    firstVisitSubmit: "Set the password",
+    firstVisitWrong: {
+      short: "This password is too short.",
+      different: "The two passwords differ.",
+    },
+    firstVisitOver:
+      "This link no longer works: a password is set, the link is older than 24 hours, or the service was restarted. If you do not know the password, set another one on the machine of the service:",
   },
   common: {
     save: "Save",
