@@ -1,3 +1,5 @@
+import { nearest } from "./nearest.ts";
+
 /** The environment variables that begin with PLAYTIME_ and are no settings: what is wrong, or a sentence each. */
 export type Strays = { problem?: string; remarks: string[] };
 
@@ -52,31 +54,4 @@ export function isOfKubernetes(variable: string, value: string): boolean {
     /_PORT_[0-9]+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?$/.test(variable) ||
     (variable.endsWith("_PORT") && /^(?:tcp|udp|sctp):\/\//.test(value))
   );
-}
-
-/** The one that takes the fewest changes of a letter, two letters that changed places counted as one. */
-function nearest(name: string, candidates: readonly string[]): string {
-  const distances = candidates.map((candidate) => [distance(name, candidate), candidate] as const);
-  return distances.reduce((best, one) => (one[0] < best[0] ? one : best), [Number.POSITIVE_INFINITY, ""])[1];
-}
-
-function distance(a: string, b: string): number {
-  let before: number[] = [];
-  let last = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i += 1) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j += 1) {
-      const isSame = a[i - 1] === b[j - 1];
-      const isSwap = a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
-      row[j] = Math.min(
-        (last[j] ?? 0) + 1,
-        (row[j - 1] ?? 0) + 1,
-        (last[j - 1] ?? 0) + (isSame ? 0 : 1),
-        isSwap && i > 1 && j > 1 ? (before[j - 2] ?? 0) + 1 : Number.POSITIVE_INFINITY,
-      );
-    }
-    before = last;
-    last = row;
-  }
-  return last[b.length] ?? 0;
 }

@@ -1,5 +1,5 @@
 import { watchFile } from "node:fs";
-import { parseArgs } from "node:util";
+import { readArguments, UsageProblem } from "./arguments.ts";
 import { type Config, ConfigProblem, defaultFile, readConfig } from "./config.ts";
 import { DatabaseProblem } from "./database/problem.ts";
 import { errorCode } from "./error-code.ts";
@@ -15,7 +15,7 @@ const usage = `Usage: npm start -- [--config FILE]    starts the service
 
 /** Starts, says how it stands, and stops on SIGTERM or SIGINT. Exit codes: 0 stopped, 1 a problem, 2 a wrong call. */
 async function main(): Promise<void> {
-  const options = readArguments();
+  const options = readOptions();
   const read = () => readConfig({ file: options.config, env: process.env });
   const config = await read();
   const readable = process.stdout.isTTY;
@@ -40,10 +40,10 @@ async function main(): Promise<void> {
   followFile(config.file ?? defaultFile, read, log);
 }
 
-function readArguments(): { config?: string } {
+function readOptions(): { config?: string } {
   try {
-    const { values } = parseArgs({
-      options: { config: { type: "string" }, version: { type: "boolean" }, help: { type: "boolean" } },
+    const { values } = readArguments({
+      options: { config: { type: "string" }, version: { type: "boolean" }, help: { type: "boolean", short: "h" } },
     });
     if (values.version || values.help) {
       process.stdout.write(values.help ? `${usage}\n` : `${version}\n`);
@@ -51,7 +51,8 @@ function readArguments(): { config?: string } {
     }
     return values.config === undefined ? {} : { config: values.config };
   } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : error}\n${usage}\n`);
+    if (!(error instanceof UsageProblem)) throw error;
+    process.stderr.write(`${error.message}\n${usage}\n`);
     process.exit(2);
   }
 }

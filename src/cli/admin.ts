@@ -55,7 +55,7 @@ async function passwordFrom({ options, ask, readInput }: Context): Promise<{ cho
   const given =
     option === "-"
       ? (await readInput()).replace(lineEnds, "")
-      : (option ?? (await ask?.("A new password (Enter makes one): ")) ?? "");
+      : (option ?? (await ask?.("A new password (Enter makes one): ", { isHidden: true })) ?? "");
   if (given === "" && option !== undefined) throw new CommandProblem("The password is empty.");
   return given === ""
     ? { chosen: makePassword(), isMade: true }

@@ -1,5 +1,6 @@
 import type { Readable, Writable } from "node:stream";
 import type { ParseArgsConfig } from "node:util";
+import { UsageProblem } from "../arguments.ts";
 import type { Config } from "../config.ts";
 import type { Way } from "../database/way.ts";
 import { visible } from "../visible.ts";
@@ -12,8 +13,8 @@ export type Command = {
   /** Lines of the help below the usage, one an option or a remark. */
   details?: string[];
   options?: NonNullable<ParseArgsConfig["options"]>;
-  /** Whether it prints data, and so knows --json. */
-  printsData?: boolean;
+  /** Whether it prints JSON of its own with --json; of any other, what it prints becomes a message. */
+  printsJson?: boolean;
   run: (context: Context) => Promise<void>;
 };
 
@@ -28,8 +29,8 @@ export type Context = {
   warn: (line: string) => void;
   /** Draws on the terminal as it is, without a line's end; undefined without one. */
   draw?: ((text: string) => void) | undefined;
-  /** Asks on the terminal; undefined without one. */
-  ask: ((question: string) => Promise<string>) | undefined;
+  /** Asks on the terminal, and shows no letter of a hidden answer; undefined without one. Throws CommandProblem at Ctrl-C and Ctrl-D. */
+  ask: ((question: string, options?: { isHidden?: boolean }) => Promise<string>) | undefined;
   /** All of standard input, without the last line's end. */
   readInput: () => Promise<string>;
   /** Standard input and output, for data of any size. */
@@ -39,11 +40,6 @@ export type Context = {
 };
 
 export type Options = Record<string, string | boolean | (string | boolean)[] | undefined>;
-
-/** The call is wrong: exit code 2, with the command's usage. */
-export class UsageProblem extends Error {
-  override name = "UsageProblem";
-}
 
 /** It cannot be done: exit code 1, with these words. */
 export class CommandProblem extends Error {

@@ -29,16 +29,16 @@ export const connectionCommands: Record<string, Command> = {
       "--disabled      make it switched off",
     ],
     options: { game: { type: "string" }, secret: { type: "string" }, disabled: { type: "boolean" } },
-    printsData: true,
+    printsJson: true,
     run: add,
   },
-  "connections list": { args: "", summary: "all connections", printsData: true, run: list },
+  "connections list": { args: "", summary: "all connections", printsJson: true, run: list },
   "connections show": {
     args: "<kind> <path>",
     summary: "one connection, and what to paste where",
     details: ["--reveal        show the secret too"],
     options: { reveal: { type: "boolean" } },
-    printsData: true,
+    printsJson: true,
     run: show,
   },
   "connections enable": {
@@ -56,6 +56,7 @@ export const connectionCommands: Record<string, Command> = {
     summary: "give a connection another secret",
     details: secretDetails,
     options: { secret: { type: "string" } },
+    printsJson: true,
     run: (context) => setSecret(context, 0),
   },
   "connections rotate": {
@@ -63,6 +64,7 @@ export const connectionCommands: Record<string, Command> = {
     summary: "give a connection another secret; the old one is accepted too for a while",
     details: ["--keep-old T    for how long: 24h (as without it), 30m, 7d, or 0", ...secretDetails],
     options: { "keep-old": { type: "string" }, secret: { type: "string" } },
+    printsJson: true,
     run: (context) => setSecret(context, duration(stringOption(context.options, "keep-old") ?? "24h", "--keep-old")),
   },
   "connections remove": {
@@ -78,19 +80,25 @@ async function add(context: Context): Promise<void> {
   const { kind, path: given } = namedIn(context);
   const path = connectionPath(given, "the path");
   const game = stringOption(context.options, "game");
+  const fixedGameId = game === undefined ? null : gameId(game, "--game");
+  const table = connectionsIn(await context.open());
+  const taken = `There is a ${kind} connection "${path}" already. See: connections show ${kind} ${path}`;
+  if (await table.one(kind, path)) throw new CommandProblem(taken);
+  if (path !== given) context.warn(`The path was changed to "${path}": paths are in lower case and without blanks.`);
   const connection = {
     kind,
     path,
     enabled: context.options["disabled"] !== true,
-    fixedGameId: game === undefined ? null : gameId(game, "--game"),
+    fixedGameId,
     secret: await secretFor(kind, context),
   };
-  const table = connectionsIn(await context.open());
-  if ((await table.add(connection)) === "path-taken")
-    throw new CommandProblem(`There is a ${kind} connection "${path}" already. See: connections show ${kind} ${path}`);
+  if ((await table.add(connection)) === "path-taken") throw new CommandProblem(taken);
   if (context.options["json"])
     return context.print(JSON.stringify({ ...connection, address: addressOf(connection) }, null, 2));
-  context.print(`Added. A running service lets it in within 5 seconds.\n\n${howToUse(connection, context.config)}`);
+  const state = connection.enabled
+    ? "A running service accepts it within 5 seconds."
+    : `It is switched off; to switch it on: connections enable ${kind} ${path}`;
+  context.print(`Connection created. ${state}\n\n${howToUse(connection, context.config)}`);
 }
 
 async function list(context: Context): Promise<void> {
@@ -144,11 +152,18 @@ async function setSecret(context: Context, keptSeconds: number): Promise<void> {
   const connection = await existing(context);
   const secret = await secretFor(connection.kind, context);
   await connectionsIn(await context.open()).setSecret(connection, secret, keptSeconds);
+  if (context.options["json"]) return printChanged(context);
   const until = (await existing(context)).oldSecretUntil;
   const old = until === null ? "The old one is no longer accepted." : `The old one is accepted until ${until}.`;
   context.print(
     `The new secret is set; a running service follows within 5 seconds. ${old}\n\n${howToUse({ ...connection, secret }, context.config)}`,
   );
+}
+
+/** With the new secret: it may have been made just now. */
+async function printChanged(context: Context): Promise<void> {
+  const connection = await existing(context);
+  context.print(JSON.stringify({ ...publicly(connection), secret: connection.secret }, null, 2));
 }
 
 const unitSeconds: Record<string, number> = { m: 60, h: 3_600, d: 86_400 };

@@ -23,7 +23,7 @@ export async function writeOutput<T>(
   try {
     return await (name === "-" ? write(output) : writeNewFile(name, write));
   } catch (error) {
-    throw problemOf(error, name) ?? error;
+    throw problemOf(error, name === "-" ? "standard output" : name) ?? error;
   }
 }
 
@@ -55,7 +55,7 @@ export async function withInput<T>(
     file = name === "-" ? await keep(input, config.SERVER.DATA_DIR) : await open(name);
     return await work(file);
   } catch (error) {
-    throw problemOf(error, name) ?? error;
+    throw problemOf(error, name === "-" ? "the data folder" : name) ?? error;
   } finally {
     await file?.close();
   }
@@ -72,10 +72,9 @@ async function keep(input: Context["input"], folder: string): Promise<FileHandle
 }
 
 /** What an error of the system or the database means; undefined for any other. */
-function problemOf(error: unknown, name: string): CommandProblem | undefined {
+function problemOf(error: unknown, file: string): CommandProblem | undefined {
   if (error instanceof Error && error.name === "PostgresError")
     return new CommandProblem(`The database: ${reasonOf(error)}.`);
-  const file = name === "-" ? "the data folder" : name;
   const words: Record<string, string> = {
     ENOENT: `${file}: there is no such file or folder.`,
     EEXIST: `${file} is there already: name another file, or move that one away.`,

@@ -1,9 +1,10 @@
+import { UsageProblem } from "../arguments.ts";
 import { createClient, type Sql } from "../database/connect.ts";
 import { reasonOf } from "../database/open.ts";
 import { importDjango, type Tally } from "../django/import.ts";
 import { holdsDjango } from "../django/source.ts";
 import { errorCode } from "../error-code.ts";
-import { type Command, CommandProblem, type Context, stringOption, table, UsageProblem } from "./command.ts";
+import { type Command, CommandProblem, type Context, stringOption, table } from "./command.ts";
 import { progressBar } from "./progress.ts";
 
 export const importDjangoCommands: Record<string, Command> = {

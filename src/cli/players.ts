@@ -9,7 +9,7 @@ import { writeOutput } from "./files.ts";
 import { progressBar } from "./progress.ts";
 
 export const playerCommands: Record<string, Command> = {
-  "players show": { args: "<steamId>", summary: "what is known of a player", printsData: true, run: show },
+  "players show": { args: "<steamId>", summary: "what is known of a player", printsJson: true, run: show },
   "players export": {
     args: "[file]",
     summary: "players as a table (CSV)",

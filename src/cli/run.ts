@@ -1,8 +1,7 @@
-import { parseArgs } from "node:util";
+import { readArguments, UsageProblem } from "../arguments.ts";
 import { ConfigProblem, readConfig } from "../config.ts";
 import { type Opened, openDatabase } from "../database/open.ts";
 import { DatabaseProblem } from "../database/problem.ts";
-import { errorCode } from "../error-code.ts";
 import { Refusal } from "../http/refusal.ts";
 import { createLog } from "../log.ts";
 import { Malformed } from "../parse.ts";
@@ -11,7 +10,7 @@ import { version } from "../version.ts";
 import { visibleLines } from "../visible.ts";
 import { adminCommands } from "./admin.ts";
 import { backupCommands } from "./backup.ts";
-import { type Command, CommandProblem, type Context, stringOption, UsageProblem } from "./command.ts";
+import { type Command, CommandProblem, type Context, stringOption } from "./command.ts";
 import { connectionCommands } from "./connections.ts";
 import { importCsvCommands } from "./import-csv.ts";
 import { importDjangoCommands } from "./import-django.ts";
@@ -39,20 +38,16 @@ export async function runCli(args: string[], given: Io): Promise<number> {
   const [name, rest] = commandIn(args);
   const command = commands[name];
   if (!command) return withoutCommand(args, io);
-  if (rest.includes("--help")) {
+  if (asksForHelp(rest)) {
     io.print(helpOf(name, command));
     return 0;
   }
   let opened: Promise<Opened> | undefined;
   try {
-    const { values: options, positionals } = parseArgs({
+    const { values: options, positionals } = readArguments({
       args: rest,
       allowPositionals: true,
-      options: {
-        ...command.options,
-        config: { type: "string" },
-        ...(command.printsData ? { json: { type: "boolean" } } : {}),
-      },
+      options: { ...command.options, config: { type: "string" }, json: { type: "boolean" } },
     });
     checkCount(command, positionals);
     const config = await readConfig({ file: stringOption(options, "config"), env: io.env });
@@ -61,7 +56,11 @@ export async function runCli(args: string[], given: Io): Promise<number> {
       opened ??= openDatabase(config, log, { besideService: true });
       return (await opened).database.aside;
     };
-    await command.run({ ...io, positionals, options, config, open });
+    const lines: string[] = [];
+    const asMessage = options["json"] === true && !command.printsJson;
+    const print = asMessage ? (line: string) => void lines.push(line) : io.print;
+    await command.run({ ...io, print, positionals, options, config, open });
+    if (lines.length > 0) io.print(JSON.stringify({ message: lines.join("\n") }));
     return 0;
   } catch (error) {
     return failed(error, `Usage: ${usageOf(name, command)}`, io);
@@ -77,9 +76,11 @@ function plainly(io: Io): Io {
     ...io,
     print: (line) => io.print(visibleLines(line)),
     warn: (line) => io.warn(visibleLines(line)),
-    ask: ask && ((question) => ask(visibleLines(question))),
+    ask: ask && ((question, options) => ask(visibleLines(question), options)),
   };
 }
+
+const asksForHelp = (args: string[]) => args.includes("--help") || args.includes("-h");
 
 /** The longest command that the words begin with, and the words behind it. */
 function commandIn(args: string[]): [name: string, rest: string[]] {
@@ -99,7 +100,7 @@ function withoutCommand(args: string[], { print, warn }: Io): number {
   );
   const usage = `Usage: ${program} <command> [--config FILE]`;
   const help = [usage, "", ...lines, "", `Help for one: ${program} <command> --help`].join("\n");
-  if (args.length === 0 || args.includes("--help") || group === "help") {
+  if (args.length === 0 || asksForHelp(args) || group === "help") {
     print(help);
     return 0;
   }
@@ -112,11 +113,7 @@ const usageOf = (name: string, { args, options = {} }: Command) =>
   `${program} ${name}${args && ` ${args}`}${Object.keys(options).length > 0 ? " [options]" : ""}`;
 
 function helpOf(name: string, command: Command): string {
-  const details = [
-    ...(command.details ?? []),
-    ...(command.printsData ? ["--json          print JSON"] : []),
-    "--config FILE   another config file",
-  ];
+  const details = [...(command.details ?? []), "--json          print JSON", "--config FILE   another config file"];
   return [`${usageOf(name, command)}: ${command.summary}`, "", ...details.map((line) => `  ${line}`)].join("\n");
 }
 
@@ -131,8 +128,7 @@ function checkCount({ args }: Command, positionals: string[]): void {
 
 function failed(error: unknown, usage: string, { warn }: Io): number {
   if (!(error instanceof Error)) throw error;
-  const isParseArgs = errorCode(error).startsWith("ERR_PARSE_ARGS");
-  const isWrongCall = isParseArgs || error instanceof UsageProblem || error instanceof Malformed;
+  const isWrongCall = error instanceof UsageProblem || error instanceof Malformed;
   const isExpected = [CommandProblem, ConfigProblem, DatabaseProblem, Refusal].some((kind) => error instanceof kind);
   const words = isWrongCall ? `${error.message}\n${usage}` : isExpected ? error.message : error.stack;
   warn(String(words));

@@ -10,7 +10,7 @@ export const statsCommands: Record<string, Command> = {
   stats: {
     args: "",
     summary: "how the service stands, as the panel's overview shows it",
-    printsData: true,
+    printsJson: true,
     run: stats,
   },
 };

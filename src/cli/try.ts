@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Connection } from "../connections/connections.ts";
 import { ownUrl, type Tried, trySample } from "../connections/sample.ts";
 import { errorCode } from "../error-code.ts";
@@ -9,19 +10,42 @@ export const tryCommands: Record<string, Command> = {
   try: {
     args: "<kind> <path>",
     summary: "send a signed sample to the running service; it stores nothing",
-    printsData: true,
+    printsJson: true,
     run,
   },
 };
 
 async function run(context: Context): Promise<void> {
   const connection = await existing(context);
-  const { body, status, text } = await send(connection, context);
+  const { body, status, text } = await sendUntilKnown(connection, context);
   if (context.options["json"]) context.print(JSON.stringify({ status, body: text }));
   else context.print(`sent      ${body}\nanswered  ${status} ${text}`);
   if (status !== 200) throw new CommandProblem(adviceFor(status, text));
   if (!context.options["json"]) context.print("The service takes what this connection signs.");
 }
+
+/** How long a running service may take to learn of a change, with some slack. */
+const learnMs = 8_000;
+const pauseMs = 1_000;
+
+/** What a service answers that does not know of a change yet. */
+const notYet = ["unknown-path", "disabled-connection", "no-secret", "bad-signature"];
+
+/** A connection that was changed just now is tried again until the service knows of it. */
+async function sendUntilKnown(connection: Connection, context: Context): Promise<Tried> {
+  const ageMs = Date.now() - Date.parse(connection.updatedAt);
+  // By the clock of the database: where that goes wrong, it is as if nothing had been changed.
+  const untilMs = performance.now() + (Math.abs(ageMs) < learnMs ? learnMs - ageMs : 0);
+  for (;;) {
+    const tried = await send(connection, context);
+    const isNotYet = tried.status !== 200 && notYet.includes(codeOf(tried.text)) && isAcceptable(connection);
+    if (!isNotYet || performance.now() + pauseMs > untilMs) return tried;
+    await sleep(pauseMs);
+  }
+}
+
+/** Whether the service can accept it at all, once it knows of it. */
+const isAcceptable = ({ enabled, secret }: Connection) => enabled && secret !== null;
 
 async function send(connection: Connection, { config, open }: Context): Promise<Tried> {
   const database = await open();
@@ -49,9 +73,10 @@ const advice: Record<string, string> = {
 };
 
 function adviceFor(status: number, text: string): string {
-  const [code] = /"code":"([a-z-]+)"/.exec(text)?.slice(1) ?? [];
   return (
-    advice[code ?? ""] ??
+    advice[codeOf(text)] ??
     `Refused with status ${status}: is it Playtime-Service that listens on this port? Its log says more.`
   );
 }
+
+const codeOf = (text: string) => /"code":"([a-z-]+)"/.exec(text)?.[1] ?? "";
