@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { farFutureMs } from "./database/future.ts";
 import type { Answer, Handler } from "./http/call.ts";
 import { boolean, gameId, Malformed, optional, type SteamId } from "./parse.ts";
 import { type Days, type Lately, mostWindows } from "./players/days.ts";
@@ -20,8 +21,8 @@ export function query({ playtimes, days, history, steam, deadlineMs, recheckMs, 
     else call.facts["players"] = String(asked.steamIds.length);
 
     const known = await playtimes.find(asked);
-    const dueBefore = recheckMs > 0 ? new Date(now().getTime() - recheckMs).toISOString() : "";
-    const toAsk = asked.steamIds.filter((_, index) => refresh || isDue(known[index], dueBefore));
+    const believed = believedChecks(now().getTime(), recheckMs);
+    const toAsk = asked.steamIds.filter((_, index) => refresh || isDue(known[index], believed));
     if (toAsk.length === 0)
       return answerWith(
         asked.steamIds.map((steamId, index) => entry(steamId, known[index])),
@@ -99,11 +100,18 @@ function windowsOf(value: unknown, keepDays: number): number[] {
 }
 
 /** Whether an ordinary query asks Steam: for strangers, and again where the last answer may have changed. */
-function isDue(times: Times | undefined, dueBefore: string): boolean {
+function isDue(times: Times | undefined, { from, to }: { from: string; to: string }): boolean {
   if (!times || times.steamStatus === "unavailable") return true;
   if (times.steamStatus === "ok" || times.steamStatus === "unchecked") return false;
   // ISO times of one form are in the order of their texts.
-  return (times.steamCheckedAt ?? "") < dueBefore;
+  const checkedAt = times.steamCheckedAt ?? "";
+  return checkedAt < from || checkedAt > to;
+}
+
+/** The moments of a check that need no other: not too long ago, and not of a clock that was ahead. */
+function believedChecks(nowMs: number, recheckMs: number): { from: string; to: string } {
+  const from = recheckMs > 0 ? new Date(nowMs - recheckMs).toISOString() : "";
+  return { from, to: new Date(nowMs + farFutureMs).toISOString() };
 }
 
 /**

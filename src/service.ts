@@ -8,6 +8,7 @@ import { serve } from "./http/server.ts";
 import type { Log } from "./log.ts";
 import { historyOf } from "./players/deliveries.ts";
 import { removeOldDaysByAndBy } from "./players/old-days.ts";
+import { lookForFuture } from "./watch/future.ts";
 
 export type Service = {
   port: number;
@@ -25,6 +26,7 @@ export async function startService({ config, log, onGone, settings }: ServiceOpt
     let port = 0;
     const app = await createApp({ config, database: opened.database, port: () => port, log });
     if (await opened.database.aside.run(awaitsImport)) log.warn(importWords);
+    void lookForFuture(opened.database.aside, log);
     const server = await serve({ route: app.route, host: config.SERVER.HOST, port: config.SERVER.PORT, log });
     port = server.port;
     const backups = keepBackups({

@@ -48,13 +48,13 @@ export function signInsIn(database: Pick<Database, "run">) {
     const used = new Set(hashes.filter((_, index) => items[index]?.isUse));
     const found = await database.run(async (sql) => {
       const rows = await sql<{ hash: string; isDue: boolean }[]>`
-        select encode(token_sha256, 'hex') as hash, used_at < now() - interval '1 minute' as "isDue" from sessions
+        select encode(token_sha256, 'hex') as hash, used_at not between now() - interval '1 minute' and now() as "isDue" from sessions
         where token_sha256 in (select decode(hash, 'hex') from unnest(${`{${hashes}}`}::text[]) as hash)
           and used_at > now() - ${idleHours} * interval '1 hour' and created_at > now() - ${mostDays} * interval '1 day'`;
       const due = rows.filter(({ hash, isDue }) => isDue && used.has(hash)).map(({ hash }) => hash);
       if (due.length > 0)
         await sql`
-          update sessions set used_at = now()
+          update sessions set used_at = now(), created_at = least(created_at, now())
           where token_sha256 in (select decode(hash, 'hex') from unnest(${`{${due}}`}::text[]) as hash)`;
       return new Set(rows.map(({ hash }) => hash));
     });

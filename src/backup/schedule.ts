@@ -38,10 +38,10 @@ export function keepBackups(options: ScheduleOptions, lookMs = usualLookMs): { s
 
   const look = async (): Promise<void> => {
     try {
-      if (now().getTime() >= notBeforeMs) await backUpIfDue({ ...options, now }, abort.signal);
+      if (performance.now() >= notBeforeMs) await backUpIfDue({ ...options, now }, abort.signal);
     } catch (error) {
       if (abort.signal.aborted) return;
-      notBeforeMs = now().getTime() + retryMs;
+      notBeforeMs = performance.now() + retryMs;
       log.error("no backup was made; it is tried again in 15 minutes", { error, folder: options.folder });
     }
     if (!abort.signal.aborted) timer.refresh();

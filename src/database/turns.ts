@@ -12,12 +12,12 @@ export type Turn = {
   at?: Date;
 };
 
-/** Whether the work is due and ours; then nobody else gets it until it is due again. */
+/** Whether the work is due and ours; then nobody else gets it until it is due again. A clock that was ahead once keeps nobody from it. */
 export async function takeTurn(sql: Sql, { name, place, everySeconds, othersSeconds, at }: Turn): Promise<boolean> {
   const { count } = await sql`
     insert into turns (name, place, at) values (${name}, ${place}, coalesce(${at?.toISOString() ?? null}::timestamptz, now()))
     on conflict (name) do update set place = excluded.place, at = excluded.at
-    where turns.at <= excluded.at - interval '1 second' *
+    where turns.at > excluded.at + interval '1 minute' or turns.at <= excluded.at - interval '1 second' *
       case when turns.place = excluded.place then ${everySeconds}::float8 else ${othersSeconds}::float8 end`;
   return count === 1;
 }

@@ -54,7 +54,7 @@ export function daysIn(database: Pick<Database, "run">) {
           ${window(0)}::int[], ${window(1)}::int[], ${window(2)}::int[], ${window(3)}::int[], ${window(4)}::int[])
           with ordinality as asked (steam_id, game_id, today, window1, window2, window3, window4, window5, place)
         cross join lateral (
-          select seen_at from playtimes
+          select least(seen_at, now()) as seen_at from playtimes
           where (playtimes.steam_id, playtimes.game_id) = (asked.steam_id, asked.game_id) and seen_at is not null limit 1) as seen
         cross join lateral (
           select coalesce(sum(seconds) filter (where day > today - window1), 0) as seconds1,

@@ -1,6 +1,7 @@
 import { type Day, dayIn } from "../calendar.ts";
 import type { Config } from "../config.ts";
 import type { Database, Sql } from "../database/connect.ts";
+import { farFuture } from "../database/future.ts";
 import { arrayOf, newestOfEach } from "../database/rows.ts";
 import { largestInteger, type SteamId } from "../parse.ts";
 
@@ -79,7 +80,7 @@ function byDay(rows: Delivery[], dayOf: History["dayOf"]): [Day, Delivery[]][] {
 /**
  * The row that is locked here is the newest, whoever else writes: so the difference is exact, and a statement that is run
  * again adds nothing, since it updates no row. Where `seen_at` is not `bm_signed_at`, the figure before was given by hand,
- * and a difference to it says nothing.
+ * and a difference to it says nothing. A signed time that lies ahead is of a clock that was wrong: it outranks nothing.
  */
 function upsert(sql: Sql, rows: Delivery[]) {
   return sql`
@@ -99,6 +100,6 @@ function upsert(sql: Sql, rows: Delivery[]) {
           then excluded.org_seconds - playtimes.org_seconds
         else excluded.bm_seconds - playtimes.bm_seconds end end,
       updated_at = now()
-    where playtimes.bm_signed_at is null
+    where playtimes.bm_signed_at is null or playtimes.bm_signed_at > ${farFuture(sql)}
        or (excluded.bm_signed_at, excluded.bm_seconds) > (playtimes.bm_signed_at, playtimes.bm_seconds)`;
 }

@@ -1,4 +1,5 @@
 import type { Sql } from "../database/connect.ts";
+import { farFuture } from "../database/future.ts";
 import { DatabaseProblem } from "../database/problem.ts";
 import { arrayOf } from "../database/rows.ts";
 import type { SteamId } from "../parse.ts";
@@ -43,7 +44,7 @@ export async function writePlayers(sql: Sql, players: ImportedPlayer[], dryRun: 
       bm_seconds = coalesce(excluded.bm_seconds, playtimes.bm_seconds),
       created_at = least(excluded.created_at, playtimes.created_at),
       updated_at = excluded.updated_at
-    where playtimes.bm_signed_at is null and excluded.updated_at > playtimes.updated_at and excluded.updated_at < now())`;
+    where playtimes.bm_signed_at is null and (excluded.updated_at > playtimes.updated_at or playtimes.updated_at > ${farFuture(sql)}) and excluded.updated_at < now())`;
   // The rows here are looked up one by one: a plan that joins could have been made when there were none.
   const [found] = await sql<Found[]>`
     with batch as (
@@ -59,7 +60,7 @@ export async function writePlayers(sql: Sql, players: ImportedPlayer[], dryRun: 
     )${dryRun ? sql`` : write}
     select count(*) filter (where here.updated_at is null)::int as unknown,
       count(*) filter (where here.bm_signed_at is not null)::int as signed,
-      count(*) filter (where here.bm_signed_at is null and batch.updated_at > here.updated_at and batch.updated_at < now())::int as older
+      count(*) filter (where here.bm_signed_at is null and (batch.updated_at > here.updated_at or here.updated_at > ${farFuture(sql)}) and batch.updated_at < now())::int as older
     from batch left join lateral (
       select updated_at, bm_signed_at from playtimes
       where playtimes.steam_id = batch.steam_id and playtimes.game_id = batch.game_id offset 0

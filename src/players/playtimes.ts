@@ -1,5 +1,6 @@
 import { coalesce } from "../coalesce.ts";
 import { type Database, isoTime } from "../database/connect.ts";
+import { farFuture } from "../database/future.ts";
 import { arrayOf, newestOfEach } from "../database/rows.ts";
 import { errorCode } from "../error-code.ts";
 import { oneOf, type SteamId } from "../parse.ts";
@@ -106,7 +107,8 @@ export function playtimesIn(
         on conflict (steam_id, game_id)
         do update set steam_seconds = coalesce(excluded.steam_seconds, playtimes.steam_seconds),
           steam_status = excluded.steam_status, steam_checked_at = excluded.steam_checked_at, updated_at = now()
-        where playtimes.steam_checked_at is null or excluded.steam_checked_at >= playtimes.steam_checked_at`,
+        where playtimes.steam_checked_at is null or playtimes.steam_checked_at > ${farFuture(sql)}
+          or excluded.steam_checked_at >= playtimes.steam_checked_at`,
       sinceMs,
     );
     return () => {};

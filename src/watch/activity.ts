@@ -291,7 +291,7 @@ export function activityIn(database: Pick<Database, "run">) {
               coalesce(sum(count) filter (where outcome = 'ignored'), 0)::float8 as ignored,
               coalesce(sum(count) filter (where outcome = 'refused'), 0)::float8 as refused, count(*) as rows
             from hourly_counts as one where one.kind = named.kind and one.path = named.path
-              and hour > now() - interval '24 hours'
+              and hour > now() - interval '24 hours' and hour <= now()
           ) as counts
           left join lateral (
             select at from accepted_requests as one where one.kind = named.kind and one.path = named.path
@@ -303,7 +303,7 @@ export function activityIn(database: Pick<Database, "run">) {
           ) as refused on true
           left join lateral (
             select sum(count)::float8 as count from refused_requests as one where one.kind = named.kind and one.path = named.path
-              and one.code = 'bad-signature' and one.at > greatest(taken.at, now() - interval '24 hours')
+              and one.code = 'bad-signature' and one.at > greatest(least(taken.at, now()), now() - interval '24 hours')
               and one.minute > now() - interval '25 hours'
           ) as wrong on true
           where counts.rows > 0 or taken.at is not null or refused.at is not null`,
@@ -313,13 +313,13 @@ export function activityIn(database: Pick<Database, "run">) {
       database.run(
         (sql) => sql<HourlyCount[]>`
           select hour, kind, outcome, sum(count)::float8 as count from hourly_counts
-          where hour > now() - interval '24 hours' group by hour, kind, outcome order by hour`,
+          where hour > now() - interval '24 hours' and hour <= now() group by hour, kind, outcome order by hour`,
       ),
     steamCallsToday: () =>
       database.run(async (sql) => {
         const [found] = await sql<{ calls: number }[]>`
           select coalesce(sum(count), 0)::float8 as calls from hourly_counts
-          where kind = 'steam' and hour >= date_trunc('day', now(), 'UTC')`;
+          where kind = 'steam' and hour between date_trunc('day', now(), 'UTC') and now()`;
         return found?.calls ?? 0;
       }),
   };

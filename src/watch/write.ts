@@ -1,5 +1,7 @@
 import type { Database, Sql } from "../database/connect.ts";
+import { farFuture } from "../database/future.ts";
 import { takeTurn } from "../database/turns.ts";
+import { mendFuture } from "./future.ts";
 
 /** So many requests of a connection are kept, of those that were taken and of those that were refused. */
 export const keptRequests = 100;
@@ -55,8 +57,9 @@ export function writeNotes(database: Pick<Database, "run">, notes: NotesToWrite)
     const [together] = await sql<Together[]>`
       select to_char(now() at time zone 'UTC', 'YYYY-MM-DD') as day,
         (select coalesce(sum(count), 0)::float8 from hourly_counts
-          where kind = 'steam' and path = '' and hour >= date_trunc('day', now(), 'UTC')) as "steamCallsToday",
-        (select count(*)::int from replicas where seen_at > now() - ${aliveSeconds} * interval '1 second') as replicas`;
+          where kind = 'steam' and path = '' and hour between date_trunc('day', now(), 'UTC') and now()) as "steamCallsToday",
+        (select count(*)::int from replicas
+          where seen_at between now() - ${aliveSeconds} * interval '1 second' and ${farFuture(sql)}) as replicas`;
     return together ?? { steamCallsToday: 0, day: "", replicas: 1 };
   });
 }
@@ -128,10 +131,11 @@ export function tidy(database: Pick<Database, "run">, replica: string, isFirst: 
     const everySeconds = isFirst ? 0 : tidySeconds * 0.9;
     if (!(await takeTurn(sql, { name: "tidy", place: replica, everySeconds, othersSeconds: everySeconds }))) return;
     await sql`update connections set old_secret = null, old_secret_until = null where old_secret_until < now()`;
-    await sql`delete from replicas where seen_at < now() - interval '1 hour'`;
+    await sql`delete from replicas where seen_at < now() - interval '1 hour' or seen_at > ${farFuture(sql)}`;
+    await mendFuture(sql);
     await sql`
       delete from hourly_counts where ctid = any (array(
-        select ctid from hourly_counts where hour < now() - ${keptDays} * interval '1 day' limit ${removedRows}))`;
+        select ctid from hourly_counts where hour < now() - ${keptDays} * interval '1 day' or hour > ${farFuture(sql)} limit ${removedRows}))`;
     for (const { kind, path } of await gone(sql))
       await sql`
         with counts as (delete from hourly_counts where kind = ${kind} and path = ${path}
