@@ -59,12 +59,24 @@ function readOptions(): { config?: string } {
 
 function stopOnSignal(starting: Promise<Service>, log: Log): void {
   let stopping = false;
+  let started: Service | undefined;
+  starting.then(
+    (service) => {
+      started = service;
+    },
+    () => {},
+  );
   const stop = async (signal: string) => {
     if (stopping) process.exit(1);
     stopping = true;
+    if (!started) {
+      // Nobody is served yet, and a database of our own ends when we do.
+      log.info("stopped before it was ready", { signal });
+      process.exit(0);
+    }
     log.info("stopping: requests under way finish, a second signal stops at once", { signal });
     try {
-      await (await starting).stop();
+      await started.stop();
       process.exit(0);
     } catch (error) {
       giveUp(wordsOf(error));

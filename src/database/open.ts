@@ -9,6 +9,8 @@ import { embeddedDatabase, embeddedUser, findRunning, startEmbedded } from "./em
 import { migrate } from "./migrate.ts";
 import { DatabaseProblem } from "./problem.ts";
 import { createServer, type Server } from "./server.ts";
+import { checkTimes } from "./times.ts";
+import { tlsProblem } from "./tls.ts";
 
 export type Opened = {
   database: Database;
@@ -33,7 +35,7 @@ export async function openDatabase(config: Config, log: Log, options: Options = 
   const place = address ? named(address, log) : await openEmbedded(config, log, options);
   try {
     const server = createServer(place.address, log);
-    const ran = await waitAndMigrate(server, place.description, config.POSTGRES.WAIT_SECONDS, log);
+    const ran = await waitAndMigrate(server, place, config.POSTGRES.WAIT_SECONDS, log);
     if (ran.length > 0) log.info("the schema was brought up to date", { files: ran.join(", ") });
     const database = connect(place.address, log, { server, ...(besideService ? { longAtOnce: 2 } : {}) });
     return {
@@ -104,16 +106,27 @@ const pauseMs = 500;
 const pauseMostMs = 5_000;
 
 /** A server that is not up yet is waited for; one log line a try. */
-async function waitAndMigrate(server: Server, description: string, waitSeconds: number, log: Log): Promise<string[]> {
+async function waitAndMigrate(
+  server: Server,
+  { address, description }: { address: Address; description: string },
+  waitSeconds: number,
+  log: Log,
+): Promise<string[]> {
   const untilMs = performance.now() + waitSeconds * 1_000;
   for (let attempt = 0; ; attempt += 1) {
     let client: Sql | undefined;
     try {
       client = await server.client({ statementMs: 0 });
+      await checkTimes(client);
       return await migrate(client);
     } catch (error) {
       if (server.refusedLimit(error)) continue;
       if (error instanceof DatabaseProblem) throw error;
+      const tls =
+        error instanceof Error && error.name !== "PostgresError"
+          ? await tlsProblem(address, errorCode(error))
+          : undefined;
+      if (tls !== undefined) throw new DatabaseProblem(`${description}: ${tls}.`);
       const reason = reasonOf(error);
       const leftMs = untilMs - performance.now();
       if (!mayPass(error) || leftMs <= 0) throw new DatabaseProblem(`${description}: ${reason}${adviceFor(error)}`);
