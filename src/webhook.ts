@@ -20,9 +20,9 @@ export function webhook({ directory, playtimes, now, hmacEnabled, toleranceSecon
     const delivery = parseDelivery(parseJson(body), connection.fixedGameId);
     if (delivery.steamId === unknown)
       return ignored("steam_id is empty: BattleMetrics does not know this player's Steam ID.");
+    call.facts["steamId"] = delivery.steamId;
     if (delivery.seconds === unknown)
       return ignored("playtime is empty: BattleMetrics does not know this player's time.");
-    call.facts["steamId"] = delivery.steamId;
     await playtimes.saveBattlemetrics({ ...delivery, steamId: delivery.steamId, seconds: delivery.seconds, signedAt });
     return stored;
   };

@@ -102,7 +102,7 @@ function warningWords(reader: Reader, warning: Warning): Html {
   if ("connection" in warning) {
     const { kind, path } = warning.connection;
     const link = html`<a href="${pageOf(warning.connection)}">${reader.texts.kinds[kind]} ${path}</a>`;
-    return html`<strong>${link}</strong>: ${warnings[warning.code]} ${warning.at !== null && html`(${ago(reader, warning.at)})`}`;
+    return html`<strong>${link}</strong>: ${warnings[warning.code]} ${"reason" in warning && html`<code>${warning.reason}</code> `}${warning.at !== null && html`(${ago(reader, warning.at)})`}`;
   }
   if (warning.code === "no-connection")
     return html`${warnings["no-connection"]} <a href="/admin/connections/new/battlemetrics/">${reader.texts.connections.add.battlemetrics}</a>`;

@@ -100,7 +100,8 @@ function warningLine(warning: Warning): string {
   const { warnings } = en;
   if ("connection" in warning) {
     const { kind, path } = warning.connection;
-    return `${kind} ${path}: ${warnings[warning.code]}`;
+    const reason = "reason" in warning ? ` ${warning.reason}` : "";
+    return `${kind} ${path}: ${warnings[warning.code]}${reason}`;
   }
   return warnings[warning.code];
 }

@@ -248,6 +248,11 @@ export type Summary = {
   refused: number;
   /** Refusals of the last 24 hours for a wrong signature, since the last request that was taken. */
   badSignatures: number;
+  /** Refusals of the last 24 hours for the body, and the newest reason. */
+  malformed: number;
+  malformedReason: string | null;
+  /** Which field was empty in the newest delivery that was ignored. */
+  ignoredField: "steam_id" | "playtime" | null;
 };
 
 export type HourlyCount = {
@@ -284,7 +289,8 @@ export function activityIn(database: Pick<Database, "run">) {
           )
           select kind, path, taken.at as "acceptedAt", refused.at as "refusedAt", refused.code as "refusedCode",
             refused.reason as "refusedReason", counts.accepted, counts.ignored, counts.refused,
-            coalesce(wrong.count, 0) as "badSignatures"
+            coalesce(wrong.count, 0) as "badSignatures", coalesce(odd.count, 0) as malformed, odd.reason as "malformedReason",
+            ignored.field as "ignoredField"
           from named
           cross join lateral (
             select coalesce(sum(count) filter (where outcome = 'accepted'), 0)::float8 as accepted,
@@ -306,6 +312,17 @@ export function activityIn(database: Pick<Database, "run">) {
               and one.code = 'bad-signature' and one.at > greatest(least(taken.at, now()), now() - interval '24 hours')
               and one.minute > now() - interval '25 hours'
           ) as wrong on true
+          left join lateral (
+            select sum(count)::float8 as count, (array_agg(reason order by at desc))[1] as reason from refused_requests as one
+            where one.kind = named.kind and one.path = named.path and one.code = 'malformed'
+              and one.at > now() - interval '24 hours' and one.minute > now() - interval '25 hours'
+          ) as odd on true
+          left join lateral (
+            -- A delivery names its player unless that is what it lacks.
+            select case when steam_id is null then 'steam_id' else 'playtime' end as field
+            from accepted_requests as one where one.kind = named.kind and one.path = named.path and is_ignored
+            order by id desc limit 1
+          ) as ignored on true
           where counts.rows > 0 or taken.at is not null or refused.at is not null`,
       ),
     /** All of the last 24 hours, this one in. */

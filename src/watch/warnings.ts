@@ -6,10 +6,13 @@ import type { Summary } from "./activity.ts";
 export type Warning =
   | { code: "no-connection" | "no-steam-key" | "hmac-off" }
   | { code: "steam-fails"; reason: string }
-  | { code: "silent" | "no-secret" | "bad-signatures" | "stale-timestamps"; connection: Connection; at: string | null };
+  | { code: "silent" | "no-secret" | "bad-signatures" | "stale-timestamps"; connection: Connection; at: string | null }
+  /** `reason` names the field: what is wrong with it, or only its name. */
+  | { code: "malformed" | "ignored"; connection: Connection; at: string | null; reason: string };
 
 const silentHours = 24;
 const badSignaturesInARow = 3;
+const fewestIgnored = 3;
 
 /** What is not as it should be, the worst first. */
 export function warningsOf({ config, connections, summaries, steam, now }: Known): Warning[] {
@@ -25,6 +28,10 @@ export function warningsOf({ config, connections, summaries, steam, now }: Known
       found.push({ code: "stale-timestamps", connection, at: summary.refusedAt });
     else if ((summary?.badSignatures ?? 0) >= badSignaturesInARow)
       found.push({ code: "bad-signatures", connection, at: summary?.refusedAt ?? null });
+    else if (summary && connection.kind === "battlemetrics" && isMostlyMalformed(summary, refusedLast))
+      found.push({ code: "malformed", connection, at: summary.refusedAt, reason: summary.malformedReason ?? "" });
+    else if (summary && connection.kind === "battlemetrics" && isMostlyIgnored(summary))
+      found.push({ code: "ignored", connection, at, reason: summary.ignoredField ?? "" });
     else if (connection.kind === "battlemetrics" && at !== null && hoursSince(at, now) >= silentHours)
       found.push({ code: "silent", connection, at });
   }
@@ -32,6 +39,13 @@ export function warningsOf({ config, connections, summaries, steam, now }: Known
   else if (steam && steam.breaker !== "closed") found.push({ code: "steam-fails", reason: steam.reason });
   return found;
 }
+
+/** One is enough where nothing came afterwards: BattleMetrics stops calling after errors. */
+function isMostlyMalformed({ accepted, ignored, malformed, refusedCode }: Summary, refusedLast: boolean): boolean {
+  return malformed > 0 && ((refusedLast && refusedCode === "malformed") || malformed > accepted + ignored);
+}
+
+const isMostlyIgnored = ({ accepted, ignored }: Summary) => ignored >= fewestIgnored && ignored > accepted;
 
 type Known = {
   config: Pick<Config, "HMAC" | "STEAM">;

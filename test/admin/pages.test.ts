@@ -64,6 +64,9 @@ const summaryOf = (path: string, reason = path) => ({
   ignored: 2,
   refused: 3,
   badSignatures: 5,
+  malformed: 0,
+  malformedReason: null,
+  ignoredField: null,
 });
 
 for (const language of languages)

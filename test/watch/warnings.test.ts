@@ -31,6 +31,9 @@ test("warnings say what is not as it should be, and nothing when all is well", a
     ignored: 0,
     refused: 0,
     badSignatures: 0,
+    malformed: 0,
+    malformedReason: null,
+    ignoredField: null,
   };
   const codes = (known: Partial<Parameters<typeof warningsOf>[0]>) =>
     warningsOf({ config, connections: [bm], summaries: [summary], steam, now, ...known }).map(({ code }) => code);
@@ -48,4 +51,13 @@ test("warnings say what is not as it should be, and nothing when all is well", a
   const stale = { ...summary, refusedAt: "2026-01-02T11:30:00.000Z", refusedCode: "stale-timestamp" };
   assert.deepEqual(codes({ summaries: [stale] }), ["stale-timestamps"]);
   assert.deepEqual(codes({ summaries: [{ ...stale, acceptedAt: "2026-01-02T11:31:00.000Z" }] }), []);
+  const wrong = { ...summary, malformed: 1, refusedAt: "2026-01-02T11:30:00.000Z", refusedCode: "malformed" };
+  assert.deepEqual(codes({ summaries: [wrong] }), ["malformed"]);
+  assert.deepEqual(codes({ summaries: [{ ...wrong, acceptedAt: "2026-01-02T11:31:00.000Z" }] }), []);
+  assert.deepEqual(codes({ summaries: [{ ...wrong, acceptedAt: "2026-01-02T11:31:00.000Z", malformed: 6 }] }), [
+    "malformed",
+  ]);
+  assert.deepEqual(codes({ summaries: [{ ...summary, ignored: 5 }] }), []);
+  assert.deepEqual(codes({ summaries: [{ ...summary, ignored: 6 }] }), ["ignored"]);
+  assert.deepEqual(codes({ summaries: [{ ...summary, accepted: 0, ignored: 2 }] }), []);
 });

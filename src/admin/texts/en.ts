@@ -143,6 +143,10 @@ export const en = {
     "bad-signatures": "one signature after the other is wrong. The secret there is not the one here.",
     "stale-timestamps":
       "the signed time is far from this server's clock. Compare the clock of this machine with a true one (timedatectl).",
+    malformed:
+      "deliveries are refused, because a field of the body is wrong. Correct the body of the webhook on BattleMetrics:",
+    ignored:
+      "most deliveries are ignored, because a field of the body is empty. Compare the body of the webhook on BattleMetrics with the one on this connection's page:",
   },
   players: {
     player: "Player",
