@@ -66,7 +66,7 @@ export function signInsIn(database: Pick<Database, "run">) {
      * The name of a cookie. Browsers keep one jar for all ports of a host: two services there must not take each other's place,
      * while replicas on one database share who is signed in. So it tells when and where the database was made.
      */
-    cookieName: async (kind: "session" | "device" | "turn"): Promise<string> => {
+    cookieName: async (kind: "session" | "device" | "ticket"): Promise<string> => {
       mark ??= readMark().catch((error) => {
         mark = undefined;
         throw error;

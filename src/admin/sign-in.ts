@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { password } from "../config.ts";
 import type { Answer } from "../http/call.ts";
 import type { Log } from "../log.ts";
@@ -17,7 +18,7 @@ import {
   noPasswordPage,
   signInPage,
 } from "./sign-in-page.ts";
-import { createTurns } from "./turns.ts";
+import { createTickets } from "./tickets.ts";
 import type { WrongGuesses } from "./wrong-guesses.ts";
 
 export type SignInDeps = {
@@ -33,7 +34,10 @@ type Problem = { text: string; status: number };
 /** Signing in and out: the only pages for who is not signed in. */
 export function signInRoutes({ signIns, wrongGuesses, firstVisit, log }: SignInDeps): Record<string, PageHandler> {
   const guesses = createGuesses({ wrongGuesses });
-  const turns = createTurns();
+  const tickets = createTickets();
+  // A replica cannot read the tickets of another: each keeps its own in the browser.
+  const replica = randomBytes(3).toString("hex");
+  const ticketName = async () => `${await signIns.cookieName("ticket")}-${replica}`;
 
   async function form({ reader, query, origin }: Request, problem?: Problem): Promise<Answer> {
     if ((await signIns.passwordHash()) === undefined)
@@ -49,13 +53,13 @@ export function signInRoutes({ signIns, wrongGuesses, firstVisit, log }: SignInD
   const isFirstVisit = async (link: string) =>
     firstVisit?.isOpen(link) === true && (await signIns.passwordHash()) === undefined;
 
-  /** The wait is told, and remembered by the browser: whoever comes back after it has a turn. */
-  async function mustWait(request: Request, waitSeconds: number, turn: string | undefined): Promise<Answer> {
-    const pending = turns.waitSeconds(turn);
+  /** The wait is told, and remembered by the browser: whoever comes back after it is looked at. */
+  async function mustWait(request: Request, waitSeconds: number, ticket: string | undefined): Promise<Answer> {
+    const pending = tickets.waitSeconds(ticket);
     const seconds = Math.max(1, Math.min(waitSeconds, pending ?? waitSeconds));
     const answer = await form(request, { text: request.reader.texts.signIn.wait(seconds), status: 429 });
-    const kept = { isHttps: isHttps(request), seconds: turnSeconds };
-    const cookies = pending === undefined ? [cookie(await signIns.cookieName("turn"), turns.give(seconds), kept)] : [];
+    const kept = { isHttps: isHttps(request), seconds: ticketSeconds };
+    const cookies = pending === undefined ? [cookie(await ticketName(), tickets.give(seconds), kept)] : [];
     return { ...answer, headers: { ...answer.headers, "retry-after": String(seconds) }, cookies };
   }
 
@@ -78,15 +82,15 @@ export function signInRoutes({ signIns, wrongGuesses, firstVisit, log }: SignInD
       const given = (await formOf(request)).get("password") ?? "";
       const hash = await signIns.passwordHash();
       if (hash === undefined) return form(request);
-      const turn = cookieIn(call, await signIns.cookieName("turn"));
+      const ticket = cookieIn(call, await ticketName());
       const device = deviceIn(cookieIn(call, await signIns.cookieName("device")), hash);
-      const guesser = { address, device, hasWaited: turns.use(turn) };
+      const guesser = { address, device, hasWaited: tickets.use(ticket) };
       const found = await guesses.check(guesser, () => isPassword(given.slice(0, 1_000), hash));
       if (found === "wrong") {
         log.warn("a wrong password for the panel", { address });
         return form(request, { text: words.wrong, status: 403 });
       }
-      if (found !== "right") return mustWait(request, found.waitSeconds, turn);
+      if (found !== "right") return mustWait(request, found.waitSeconds, ticket);
       const token = await signIns.begin(hash);
       if (token === undefined) return form(request, { text: words.changed, status: 403 });
       log.info("somebody signed in to the panel", { address });
@@ -147,7 +151,7 @@ function isValidPassword(given: string): boolean {
   }
 }
 
-const turnSeconds = 10 * 60;
+const ticketSeconds = 10 * 60;
 
 function linkOver(reader: Reader, status: number): Answer {
   return page(reader, { title: reader.texts.signIn.title, status, body: linkOverPage(reader) });

@@ -3,7 +3,7 @@ import { describe, type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { deviceCookie, deviceIn, newDevice } from "../../src/admin/device.ts";
 import { createGuesses, type Guesser, type Outcome } from "../../src/admin/guesses.ts";
-import { createTurns } from "../../src/admin/turns.ts";
+import { createTickets } from "../../src/admin/tickets.ts";
 
 /** The table, in memory. */
 function memory() {
@@ -116,7 +116,7 @@ describe("a guess", () => {
     const wrongGuesses = memory();
     const nowMs = () => performance.now() * quick;
     const guesses = createGuesses({ wrongGuesses, nowMs });
-    const turns = createTurns(nowMs);
+    const tickets = createTickets(nowMs);
     let isOver = false;
     t.after(() => {
       isOver = true;
@@ -136,13 +136,13 @@ describe("a guess", () => {
     /** The right password, given again after each wait; resolves with the seconds that it took. */
     const signIn = async (address: string, device?: string): Promise<number> => {
       const begunMs = nowMs();
-      let turn: string | undefined;
+      let ticket: string | undefined;
       for (;;) {
-        const outcome = await check({ address, device, hasWaited: turns.use(turn) }, true);
+        const outcome = await check({ address, device, hasWaited: tickets.use(ticket) }, true);
         if (outcome === "right") return (nowMs() - begunMs) / 1_000;
         assert.ok(isWait(outcome));
-        if (turns.waitSeconds(turn) === undefined) turn = turns.give(outcome.waitSeconds);
-        await sleep((1_000 / quick) * (turns.waitSeconds(turn) ?? 1));
+        if (tickets.waitSeconds(ticket) === undefined) ticket = tickets.give(outcome.waitSeconds);
+        await sleep((1_000 / quick) * (tickets.waitSeconds(ticket) ?? 1));
       }
     };
     return { signIn, warmUp: () => sleep(500) };
@@ -174,23 +174,23 @@ describe("a guess", () => {
   });
 });
 
-describe("a turn", () => {
+describe("a ticket", () => {
   test("counts from when it was told, once, for ten minutes, and only where it was given", () => {
     let nowMs = 0;
-    const turns = createTurns(() => nowMs);
-    const turn = turns.give(30);
-    assert.equal(turns.waitSeconds(turn), 30);
-    assert.equal(turns.use(turn), false);
+    const tickets = createTickets(() => nowMs);
+    const ticket = tickets.give(30);
+    assert.equal(tickets.waitSeconds(ticket), 30);
+    assert.equal(tickets.use(ticket), false);
     nowMs = 30_000;
-    assert.equal(createTurns(() => nowMs).use(turn), false);
-    for (const wrong of [undefined, "", "x", "..", turn.replace(/\d+/, "1"), `${turn}x`])
-      assert.equal(turns.use(wrong), false);
-    assert.equal(turns.use(turn), true);
-    assert.equal(turns.use(turn), false);
-    assert.equal(turns.waitSeconds(turn), undefined);
-    const late = turns.give(1);
+    assert.equal(createTickets(() => nowMs).use(ticket), false);
+    for (const wrong of [undefined, "", "x", "..", ticket.replace(/\d+/, "1"), `${ticket}x`])
+      assert.equal(tickets.use(wrong), false);
+    assert.equal(tickets.use(ticket), true);
+    assert.equal(tickets.use(ticket), false);
+    assert.equal(tickets.waitSeconds(ticket), undefined);
+    const late = tickets.give(1);
     nowMs += 11 * 60_000;
-    assert.equal(turns.use(late), false);
+    assert.equal(tickets.use(late), false);
   });
 });
 

@@ -4,34 +4,34 @@ const usableMs = 10 * 60_000;
 const usedMost = 1_000;
 
 /**
- * A browser that must wait is given a turn: a signed text that says from when it counts, for one guess. Only this process
+ * A browser that must wait is given a ticket: a signed text that says from when it counts, for one guess. Only this process
  * can read it, and it reads a clock that nobody sets.
  */
-export function createTurns(nowMs = () => performance.now()): Turns {
+export function createTickets(nowMs = () => performance.now()): Tickets {
   const key = randomBytes(32);
   const used = new Set<string>();
   const sign = (text: string) => createHmac("sha256", key).update(text).digest("base64url");
 
   /** From when it counts; undefined for what is not ours, over or used. */
-  function dueMs(turn: string | undefined): number | undefined {
-    const [id = "", due = "", signature = ""] = (turn ?? "").split(".");
+  function dueMs(ticket: string | undefined): number | undefined {
+    const [id = "", due = "", signature = ""] = (ticket ?? "").split(".");
     if (!isSame(signature, sign(`${id}.${due}`)) || used.has(id)) return undefined;
     return nowMs() > Number(due) + usableMs ? undefined : Number(due);
   }
 
   return {
-    waitSeconds: (turn) => {
-      const due = dueMs(turn);
+    waitSeconds: (ticket) => {
+      const due = dueMs(ticket);
       return due === undefined ? undefined : Math.max(0, Math.ceil((due - nowMs()) / 1_000));
     },
     give: (waitSeconds) => {
       const text = `${randomBytes(12).toString("base64url")}.${Math.round(nowMs()) + waitSeconds * 1_000}`;
       return `${text}.${sign(text)}`;
     },
-    use: (turn) => {
-      const due = dueMs(turn);
-      if (turn === undefined || due === undefined || due > nowMs()) return false;
-      used.add(turn.split(".")[0] ?? "");
+    use: (ticket) => {
+      const due = dueMs(ticket);
+      if (ticket === undefined || due === undefined || due > nowMs()) return false;
+      used.add(ticket.split(".")[0] ?? "");
       const [oldest] = used;
       if (used.size > usedMost && oldest !== undefined) used.delete(oldest);
       return true;
@@ -39,12 +39,12 @@ export function createTurns(nowMs = () => performance.now()): Turns {
   };
 }
 
-export type Turns = {
-  /** How long it still has to wait, 0 when its time has come; undefined for what is no turn. */
-  waitSeconds: (turn: string | undefined) => number | undefined;
+export type Tickets = {
+  /** How long it still has to wait, 0 when its time has come; undefined for what is no ticket. */
+  waitSeconds: (ticket: string | undefined) => number | undefined;
   give: (waitSeconds: number) => string;
   /** Whether its time has come; it is then used up. */
-  use: (turn: string | undefined) => boolean;
+  use: (ticket: string | undefined) => boolean;
 };
 
 function isSame(one: string, other: string): boolean {
