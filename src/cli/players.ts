@@ -1,9 +1,12 @@
 import { type Parser, steamId } from "../parse.ts";
+import { mostWindows } from "../players/days.ts";
+import { historyOf } from "../players/deliveries.ts";
 import { filterParsers, type PlayerFilter } from "../players/list.ts";
 import { type Playtime, steamStatuses } from "../players/playtime.ts";
 import { playtimesIn } from "../players/playtimes.ts";
 import { removePlayer } from "../players/remove.ts";
 import { exportPlayers } from "../players/table.ts";
+import { barsOf, windowsIn } from "./activity.ts";
 import { type Command, CommandProblem, type Context, confirm, stringOption, table } from "./command.ts";
 import { writeOutput } from "./files.ts";
 import { progressBar } from "./progress.ts";
@@ -18,6 +21,7 @@ export const playerCommands: Record<string, Command> = {
       "--game N        only of this game",
       "--steam X       only whose Steam time is known, or unknown",
       "--battlemetrics X  only whose BattleMetrics time is known, or unknown",
+      "--days N,M      with the seconds of the last days, such as 7,30, in further columns",
       "--spreadsheet   in a form that Excel and others open without changing the Steam IDs; hours are rounded",
       `--status X      only with this answer of Steam: ${steamStatuses.join(", ")}`,
     ],
@@ -26,6 +30,7 @@ export const playerCommands: Record<string, Command> = {
       steam: { type: "string" },
       battlemetrics: { type: "string" },
       status: { type: "string" },
+      days: { type: "string" },
       spreadsheet: { type: "boolean" },
     },
     run: exportTable,
@@ -41,23 +46,38 @@ export const playerCommands: Record<string, Command> = {
 
 async function show(context: Context): Promise<void> {
   const player = steamId(context.positionals[0], "the Steam ID");
-  const rows = await playtimesIn(await context.open()).ofPlayer(player);
-  if (context.options["json"]) return context.print(JSON.stringify(rows, null, 2));
+  const database = await context.open();
+  const rows = await playtimesIn(database).ofPlayer(player);
+  const recent = await Promise.all(rows.map(({ gameId }) => barsOf(context, database, player, gameId)));
+  if (context.options["json"]) {
+    const all = rows.map((row, index) => ({ ...row, days: recent[index]?.days ?? [] }));
+    return context.print(JSON.stringify(all, null, 2));
+  }
   if (rows.length === 0) throw new CommandProblem(`Nothing is known of ${player} yet.`);
   const head = ["GAME", "STEAM", "STEAM STATUS", "STEAM CHECKED", "BATTLEMETRICS", "SIGNED", "CREATED", "UPDATED"];
-  context.print(table(head, rows.map(cells)));
+  context.print(table([...head, "YOUR SERVERS", "LAST SEEN"], rows.map(cells)));
+  for (const [index, { gameId }] of rows.entries()) {
+    const { days = [], line, sum, from, today } = recent[index] ?? {};
+    if (days.length > 0) context.print(`\nGame ${gameId}, the last 30 days (${from} to ${today}): ${sum}\n${line}`);
+  }
 }
 
 async function exportTable(context: Context): Promise<void> {
   const [name = "-"] = context.positionals;
   const filter = filterIn(context);
+  const days = stringOption(context.options, "days");
+  const history = historyOf(context.config.HISTORY);
+  const recent =
+    days === undefined
+      ? undefined
+      : { windows: windowsIn(days, history, mostWindows), today: history.dayOf(new Date()) };
   const database = await context.open();
   const onProgress = progressBar(context.draw, "players");
   const isForSpreadsheet = context.options["spreadsheet"] === true;
   const count = await writeOutput(
     name,
     context,
-    (to) => exportPlayers(database, to, { filter, isForSpreadsheet, onProgress }),
+    (to) => exportPlayers(database, to, { filter, recent, isForSpreadsheet, onProgress }),
     { command: "players export", isText: true },
   );
   if (name !== "-") context.print(`Written: ${count.toLocaleString("en")} players.`);
@@ -97,6 +117,8 @@ function cells(row: Playtime): string[] {
     row.bmSignedAt ?? "never",
     row.createdAt,
     row.updatedAt,
+    hours(row.orgSeconds),
+    row.seenAt ?? "never",
   ];
 }
 

@@ -8,6 +8,7 @@ import { Malformed } from "../parse.ts";
 import { program } from "../program.ts";
 import { version } from "../version.ts";
 import { visibleLines } from "../visible.ts";
+import { activityCommands } from "./activity.ts";
 import { adminCommands } from "./admin.ts";
 import { backupCommands } from "./backup.ts";
 import { type Command, CommandProblem, type Context, stringOption } from "./command.ts";
@@ -21,6 +22,7 @@ import { tryCommands } from "./try.ts";
 export const commands: Record<string, Command> = {
   ...connectionCommands,
   ...playerCommands,
+  ...activityCommands,
   ...tryCommands,
   ...statsCommands,
   ...adminCommands,
@@ -118,8 +120,8 @@ function helpOf(name: string, command: Command): string {
 }
 
 function checkCount({ args }: Command, positionals: string[]): void {
-  const most = args === "" ? 0 : args.split(" ").length;
-  const least = most - args.split("[").length + 1;
+  const most = args === "" ? 0 : args.endsWith("...]") ? Number.POSITIVE_INFINITY : args.split(" ").length;
+  const least = args === "" ? 0 : args.split(" ").length - args.split("[").length + 1;
   if (positionals.length < least || positionals.length > most)
     throw new UsageProblem(
       `Expected ${most === 0 ? "no arguments" : args}, found ${positionals.length === 0 ? "none" : positionals.join(" ")}.`,

@@ -40,6 +40,25 @@ export function daysIn(database: Pick<Database, "run">) {
     }),
     /** Most time first, at equal times the smaller ID. Those that ask for the same days at once share one reading. */
     top: coalesce<AskedTop, TopPlayer[]>({ ...lists, run: top }),
+    /** The days on which a player played, of all games, the oldest first. */
+    ofPlayer: (steamId: SteamId, from: Day, to: Day) =>
+      database.run(
+        (sql) => sql<{ gameId: number; day: Day; seconds: number }[]>`
+          select game_id as "gameId", day::text as day, seconds from playtime_days
+          where steam_id = ${steamId} and day between ${from}::date and ${to}::date order by day, game_id`,
+      ),
+    /** The games of which days are stored. */
+    games: () =>
+      database.run(async (sql) => {
+        const rows = await sql<{ gameId: number }[]>`
+          with recursive games (game_id) as (
+            select min(game_id) from playtime_days
+            union all
+            select (select min(game_id) from playtime_days where game_id > games.game_id) from games where game_id is not null
+          )
+          select game_id as "gameId" from games where game_id is not null`;
+        return rows.map(({ gameId }) => gameId);
+      }),
   };
 
   // Each player's days are one range of the primary key. All comes as one text, since each row and column costs in the driver.

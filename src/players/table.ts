@@ -1,8 +1,9 @@
 import type { FileHandle } from "node:fs/promises";
 import type { Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { type Day, daysBefore } from "../calendar.ts";
 import type { Database, Sql } from "../database/connect.ts";
-import { newestOfEach } from "../database/rows.ts";
+import { arrayOf, newestOfEach } from "../database/rows.ts";
 import { fetchRows, inTransaction } from "../database/transaction.ts";
 import { bytesOf } from "../file.ts";
 import { gameId, isSteamId, largestInteger, Malformed, type Parser, type SteamId, seconds, steamId } from "../parse.ts";
@@ -26,6 +27,8 @@ export type ExportOptions = {
   filter: PlayerFilter;
   /** Undefined: in no order, which is the fastest. */
   sort?: Sort | undefined;
+  /** The seconds of so many last days, `today` in, in a column each behind the others. */
+  recent?: { windows: readonly number[]; today: Day } | undefined;
   /** In the form that spreadsheets open without changing a value, see below. */
   isForSpreadsheet?: boolean;
   onProgress?: OnProgress;
@@ -50,21 +53,39 @@ export function exportPlayers(database: Pick<Database, "alone">, to: Writable, o
 async function* tableOf(
   sql: Sql,
   total: number,
-  { filter, sort, isForSpreadsheet = false, onProgress = () => {} }: ExportOptions,
+  { filter, sort, recent = { windows: [], today: "" }, isForSpreadsheet = false, onProgress = () => {} }: ExportOptions,
 ): AsyncGenerator<string | Buffer> {
   const write = isForSpreadsheet ? spreadsheetLines : csvLines;
-  yield write([Object.keys(columns)], true);
+  const { windows, today } = recent;
+  yield write([[...Object.keys(columns), ...windows.map((days) => `seconds_${days}_days`)]], true);
   const cells = Object.values(columns);
   let done = 0;
   await sql`
     declare rows no scroll cursor for
-    select ${selectedPlaytime(sql)}
+    select ${selectedPlaytime(sql)}, ${secondsOfDays(sql, windows, today)} as recent
     from playtimes where ${allMatching(sql, filter)} ${sort ? orderBy(sql, sort) : sql``}`;
-  for await (const players of fetchRows<Playtime>(sql, total)) {
-    yield write(players.map((player) => cells.map((cell) => cell(player) ?? "")));
+  for await (const players of fetchRows<Playtime & { recent: string | null }>(sql, total)) {
+    yield write(
+      players.map((player) => {
+        const seconds = player.recent?.split(",").map(Number) ?? windows.map(() => "");
+        return [...cells.map((cell) => cell(player) ?? ""), ...seconds];
+      }),
+    );
     done += players.length;
     onProgress(done, total);
   }
+}
+
+/** As text with commas between; null for a player of whom BattleMetrics told nothing, and where none is asked for. */
+function secondsOfDays(sql: Sql, windows: readonly number[], today: Day) {
+  if (windows.length === 0) return sql`null`;
+  const firsts = arrayOf(windows, (days) => daysBefore(today, days - 1));
+  return sql`case when seen_at is not null then (
+    select string_agg(coalesce((
+      select sum(seconds) from playtime_days as played
+      where (played.steam_id, played.game_id) = (playtimes.steam_id, playtimes.game_id)
+        and day between first_day and ${today}::date), 0)::text, ',' order by place)
+    from unnest(${firsts}::date[]) with ordinality as asked (first_day, place)) end`;
 }
 
 type Cell = string | number;
