@@ -5,6 +5,7 @@ import { after, before, beforeEach, test } from "node:test";
 import { steamId } from "../src/parse.ts";
 import type { SteamTime } from "../src/players/playtimes.ts";
 import { createSteam, type Question, type SteamDeps } from "../src/steam.ts";
+import { eventually } from "./support/eventually.ts";
 import { memoryLog } from "./support/service.ts";
 import { type SteamStub, startSteamStub } from "./support/steam-stub.ts";
 
@@ -163,7 +164,7 @@ test("the second try counts when the first failed", async () => {
   stub.states = { owned: { status: 500 } };
   const { ask, saved } = create();
   const answer = ask();
-  while (stub.calls.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  await eventually("the first try", () => stub.calls.length > 0, { everyMs: 1 });
   stub.states = { owned: owned(1) };
   assert.equal(await answer, true);
   assert.equal(saved[0]?.seconds, 60);

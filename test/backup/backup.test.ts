@@ -12,6 +12,7 @@ import { writeBackup } from "../../src/backup/write.ts";
 import { writeNewFile } from "../../src/file.ts";
 import { cli, cliProcess } from "../support/cli.ts";
 import { createTestDatabase, environmentOf, type TestDatabase } from "../support/database.ts";
+import { eventually } from "../support/eventually.ts";
 import { startProcess } from "../support/process.ts";
 import { nodeArgs } from "../support/program.ts";
 import { memoryLog, post } from "../support/service.ts";
@@ -167,7 +168,7 @@ describe("a backup", { concurrency: 4 }, () => {
       env: { PATH: process.env["PATH"], ...environmentOf(db) },
     });
     const ended = new Promise((resolve) => child.on("close", (_, signal) => resolve(signal)));
-    while ((await readdir(folder)).length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    await eventually("the first part of the file", async () => (await readdir(folder)).length > 0, { everyMs: 5 });
     child.kill("SIGKILL");
     assert.equal(await ended, "SIGKILL");
     assert.match((await readdir(folder)).join(), /^killed\.backup\.partial-[0-9a-f]{8}$/);
@@ -380,7 +381,7 @@ describe("a restore into a database that is not empty", { concurrency: 4 }, () =
           select pg_terminate_backend(pid) from pg_stat_activity
           where datname = current_database() and query like '%insert into "playtimes"%' and pid <> pg_backend_pid()`
       ).length;
-    while ((await hit()) === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    await eventually("a statement of the restore to end", async () => (await hit()) > 0, { everyMs: 5 });
     const { code, err } = await restoring;
     assert.equal(code, 1);
     assert.match(err, /^The connection to the database was lost: try again\.$/);
@@ -400,12 +401,9 @@ test("moves all from a server into the embedded database beside its running serv
 
   const restored = await cli(`restore ${file}`, { env });
   assert.deepEqual([restored.code, restored.err], [0, ""]);
-  const sinceMs = performance.now();
   // The connection is switched off in the backup: the answer shows that the service knows it.
-  while ((await post(`${service.url}/get-playtime/plugin`, "{}")).status !== 403) {
-    assert.ok(performance.now() - sinceMs < 5_000);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
+  const isKnown = async () => (await post(`${service.url}/get-playtime/plugin`, "{}")).status === 403;
+  await eventually("the service to know the restored connection", isKnown, { everyMs: 100 });
 
   const again = join(await scratch(t), "embedded.backup");
   assert.equal((await cli(`backup ${again}`, { env })).code, 0);
@@ -527,7 +525,7 @@ describe("backups by themselves", { concurrency: 4 }, () => {
   test("a failure is one error in the log, and no file", async (t) => {
     const { options, lines } = schedule(await filledDatabase(t, 1), "/dev/null/backups", Date.now());
     const backups = keepBackups(options, 5);
-    while (lines.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    await eventually("a line in the log", () => lines.length > 0);
     // Some looks more, which do nothing before the 15 minutes are over.
     await new Promise((resolve) => setTimeout(resolve, 50));
     await backups.stop();
@@ -544,7 +542,7 @@ describe("backups by themselves", { concurrency: 4 }, () => {
     const { options } = schedule(db, folder, Date.now());
     const backingUp = backUpIfDue(options, abort.signal);
     backingUp.catch(() => {});
-    while ((await readdir(folder)).length === 0) await new Promise((resolve) => setTimeout(resolve, 2));
+    await eventually("the first part of the file", async () => (await readdir(folder)).length > 0, { everyMs: 2 });
     abort.abort();
     await assert.rejects(backingUp);
     assert.deepEqual(await readdir(folder), []);

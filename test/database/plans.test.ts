@@ -70,6 +70,7 @@ type Node = {
   "Plan Rows": number;
   "Relation Name"?: string;
   "Index Name"?: string;
+  "Conflict Arbiter Indexes"?: string[];
   Plans?: Node[];
 };
 
@@ -86,7 +87,7 @@ async function plansOf({ text, parameters }: Statement, sql: Pick<Sql, "unsafe">
   return [...custom, ...generic].map((row) => nodesOf(row["QUERY PLAN"][0].Plan));
 }
 
-/** Every statement reads `playtimes` by its primary key (or by that index), if it reads it at all. */
+/** Every statement reads `playtimes` by its primary key (or by that index), and finds by it the row that it writes over. */
 async function assertByKey(
   sent: Statement[],
   index = "playtimes_pkey",
@@ -95,9 +96,11 @@ async function assertByKey(
   assert.ok(sent.length > 0);
   for (const statement of sent)
     for (const nodes of await plansOf(statement, sql)) {
-      const reads = nodes.filter(
-        (node) => node["Relation Name"] === "playtimes" && node["Node Type"] !== "ModifyTable",
-      );
+      const ofTable = nodes.filter((node) => node["Relation Name"] === "playtimes");
+      const reads = ofTable.filter((node) => node["Node Type"] !== "ModifyTable");
+      const writes = ofTable.filter((node) => node["Node Type"] === "ModifyTable");
+      assert.ok(ofTable.length > 0, statement.text);
+      for (const node of writes) assert.deepEqual(node["Conflict Arbiter Indexes"], [index], statement.text);
       for (const node of reads) {
         assert.match(node["Node Type"], /^(Index|Bitmap)/, statement.text);
         if (node["Index Name"]) assert.equal(node["Index Name"], index);

@@ -8,6 +8,7 @@ import { after, before, test } from "node:test";
 import type { Config } from "../../src/config.ts";
 import { type Embedded, embeddedDatabase, embeddedUser, startEmbedded } from "../../src/database/embedded/embedded.ts";
 import { openDatabase } from "../../src/database/open.ts";
+import { eventually } from "../support/eventually.ts";
 import { memoryLog, testConfig } from "../support/service.ts";
 
 /* A server of our own that listens on TCP with TLS, as somebody's server does. */
@@ -131,11 +132,11 @@ test("a server that is not up yet is waited for, with a line a try", async () =>
     POSTGRES: { HOST: "127.0.0.1", PORT: port, USER: embeddedUser, DATABASE_NAME: embeddedDatabase, WAIT_SECONDS: 60 },
   });
   const opening = openDatabase(config, log);
-  while (!lines.some(({ message }) => message === "waiting for the database"))
-    await new Promise((resolve) => setTimeout(resolve, 20));
+  const waiting = await eventually("the line on a server that is not up", () =>
+    lines.find(({ message }) => message === "waiting for the database"),
+  );
   server = await startServer();
   await (await opening).close();
-  const waiting = lines.find(({ message }) => message === "waiting for the database");
-  assert.equal(waiting?.["reason"], "nothing listens there (ECONNREFUSED)");
+  assert.equal(waiting["reason"], "nothing listens there (ECONNREFUSED)");
   assert.ok(Number(waiting?.["secondsLeft"]) > 50);
 });

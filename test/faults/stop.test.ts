@@ -7,6 +7,7 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createClient } from "../../src/database/connect.ts";
 import { embeddedDatabase, embeddedUser } from "../../src/database/embedded/embedded.ts";
+import { eventually } from "../support/eventually.ts";
 import { createLedger, startLoad } from "../support/load.ts";
 import { startPostgres } from "../support/postgres.ts";
 import { startProcess } from "../support/process.ts";
@@ -27,7 +28,7 @@ test(`${rounds} times SIGTERM under load: every request under way is answered`, 
   for (let round = 1; round <= rounds; round += 1) {
     const service = await startProcess({ env: { DATABASE_URL: postgres.url } });
     const load = startLoad({ port: service.port, ledger, secret: secrets.battlemetrics });
-    while (load.count(200) < 500) await sleep(5);
+    await eventually("500 deliveries", () => load.count(200) >= 500);
     await sleep(Math.random() * 50);
     const fromMs = performance.now();
     assert.equal(await service.end("SIGTERM"), 0, service.text());
@@ -96,7 +97,7 @@ test("a database that hangs cannot delay the stop", async (t) => {
   await sleep(2_500);
   const ledger = createLedger();
   const load = startLoad({ port: service.port, ledger, secret: secrets.battlemetrics });
-  while (load.count(200) < 100) await sleep(5);
+  await eventually("100 deliveries", () => load.count(200) >= 100);
   await postgres.signalAll("SIGSTOP");
   await sleep(200);
   const fromMs = performance.now();

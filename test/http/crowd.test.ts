@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { crowd } from "../../src/http/crowd.ts";
 import { createTurns } from "../../src/http/turns.ts";
+import { eventually } from "../support/eventually.ts";
 
 test("with one more than the most the oldest is given up; who comes again is the newest", () => {
   const [a, b, c, d] = [{ name: "a" }, { name: "b" }, { name: "c" }, { name: "d" }];
@@ -27,7 +28,7 @@ test("of work in heaps ten pieces are done, then what came meanwhile, and all of
     if (done.length < 27) setImmediate(between);
   };
   setImmediate(between);
-  while (turns.waiting() > 0) await new Promise(setImmediate);
+  await eventually("everybody's turn", () => turns.waiting() === 0);
   assert.deepEqual(
     done.filter((piece) => piece !== "another"),
     Array.from({ length: 25 }, (_, piece) => piece),

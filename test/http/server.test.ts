@@ -6,6 +6,7 @@ import { Refusal } from "../../src/http/refusal.ts";
 import { router } from "../../src/http/router.ts";
 import { type Server, serve } from "../../src/http/server.ts";
 import { Malformed } from "../../src/parse.ts";
+import { eventually } from "../support/eventually.ts";
 import { memoryLog, post } from "../support/service.ts";
 
 const echo: Handler = async (call) => ({
@@ -191,7 +192,7 @@ test("a stop lets the request under way finish, takes no new connection, and clo
     log,
   });
   const answer = post(`http://127.0.0.1:${own.port}/slow`, "");
-  while (!release) await new Promise((resolve) => setTimeout(resolve, 5));
+  await eventually("the request to arrive", () => release !== undefined);
   await new Promise((resolve) => setTimeout(resolve, 50));
   const stopped = own.stop();
   await assert.rejects(post(`http://127.0.0.1:${own.port}/slow`, ""));

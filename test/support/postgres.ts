@@ -9,6 +9,7 @@ import { createClient, type Sql } from "../../src/database/connect.ts";
 import { findBinaries } from "../../src/database/embedded/binaries.ts";
 import { embeddedUser, startEmbedded } from "../../src/database/embedded/embedded.ts";
 import { createLog } from "../../src/log.ts";
+import { eventually } from "./eventually.ts";
 
 /** A Postgres server of the test's own, to be stopped, frozen and killed; reached by TCP on 127.0.0.1. */
 export type PostgresServer = {
@@ -73,10 +74,10 @@ export async function startPostgres({
     server.stderr.on("data", (chunk) => {
       said += chunk;
     });
-    while (!said.includes("ready to accept connections")) {
+    await eventually("Postgres to be ready", () => {
       if (server.exitCode !== null) throw new Error(`Postgres did not start: ${said}`);
-      await sleep(10);
-    }
+      return said.includes("ready to accept connections");
+    });
   }
 
   async function restart(): Promise<void> {

@@ -4,6 +4,7 @@ import { connectionsIn } from "../../src/connections/connections.ts";
 import { version } from "../../src/version.ts";
 import { textType } from "../../src/watch/prometheus.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
+import { eventually } from "../support/eventually.ts";
 import {
   deliverySignature,
   hmac,
@@ -162,11 +163,14 @@ test("a connection that was removed has no series any more, one that was added h
   const table = connectionsIn(db.database);
   const added = { kind: "battlemetrics", path: "late", secret: "x", enabled: true, fixedGameId: null } as const;
   await table.add(added);
-  const has = async () => Object.keys(await read()).some((sample) => sample.includes('"late"'));
-  while (!(await has())) await new Promise((resolve) => setTimeout(resolve, 50));
-  await deliver(delivery("60"), { path: "late", secret: "x" });
+  const ofIt = async () => Object.entries(await read()).filter(([sample]) => sample.includes('connection="late"'));
+  await eventually("a series of the new connection", async () => (await ofIt()).length > 0, { everyMs: 50 });
+  assert.ok((await ofIt()).every(([, value]) => value === 0));
+  assert.equal((await deliver(delivery("60"), { path: "late", secret: "x" })).status, 200);
+  const counted = (await ofIt()).filter(([, value]) => value !== 0);
+  assert.deepEqual(counted, [['playtime_deliveries_total{connection="late",outcome="accepted"}', 1]]);
   await table.remove(added);
-  while (await has()) await new Promise((resolve) => setTimeout(resolve, 50));
+  await eventually("the end of its series", async () => (await ofIt()).length === 0, { everyMs: 50 });
 });
 
 test("the duration of requests is a histogram in seconds, its buckets cumulative", async () => {

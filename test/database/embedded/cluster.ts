@@ -7,7 +7,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { TestContext } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import postgres from "postgres";
@@ -20,6 +19,7 @@ import {
   startEmbedded,
 } from "../../../src/database/embedded/embedded.ts";
 import { createLog } from "../../../src/log.ts";
+import { eventually } from "../../support/eventually.ts";
 
 export const run = promisify(execFile);
 export const isRoot = process.getuid?.() === 0;
@@ -30,10 +30,17 @@ export async function scratch(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "playtime-test-"));
   await chmod(folder, 0o755);
   t.after(async () => {
-    for (const { pid } of await processes(folder)) process.kill(pid, "SIGKILL");
+    for (const { pid } of await processes(folder)) kill(pid);
     await rm(folder, { recursive: true, force: true, maxRetries: 3 });
   });
   return folder;
+}
+
+/** Kills a process, which may have ended in this moment. */
+export function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {}
 }
 
 /** A data folder; by default with a database in it already, which saves the time of making one. */
@@ -114,16 +121,9 @@ export function client(socketDir: string): postgres.Sql {
 }
 
 /** Whether it answers, asked again and again. */
-export async function answersAgain(socketDir: string): Promise<boolean> {
-  return eventually(() => ask(socketDir, async (sql) => (await sql`select 1 as one`).length === 1).catch(() => false));
-}
-
-/** Asked for a minute at most: a busy machine may be slow, and none of this is a test of speed. */
-export async function eventually(condition: () => boolean | Promise<boolean>): Promise<boolean> {
-  for (const giveUpAt = Date.now() + 60_000; Date.now() < giveUpAt; await sleep(50)) {
-    if (await condition()) return true;
-  }
-  return false;
+export async function answersAgain(socketDir: string): Promise<void> {
+  const answers = () => ask(socketDir, async (sql) => (await sql`select 1 as one`).length === 1).catch(() => false);
+  await eventually("the database to answer", answers, { everyMs: 50 });
 }
 
 /** The living processes of the database in a folder that have it in their command line: a guard and a server. */
@@ -147,8 +147,8 @@ export async function pidOf(folder: string, kind: "guard" | "postgres"): Promise
   return found[0].pid;
 }
 
-export async function nothingRuns(folder: string): Promise<boolean> {
-  return eventually(async () => (await processes(folder)).length === 0);
+export async function nothingRuns(folder: string): Promise<void> {
+  await eventually("the end of its processes", async () => (await processes(folder)).length === 0, { everyMs: 50 });
 }
 
 type Fact = { ready?: { socketDir: string; version: string }; stopped?: boolean; problem?: string; message?: string };
@@ -175,7 +175,8 @@ export function host(
   lines.on("line", (line) => facts.push(JSON.parse(line)));
   /** What it says of one kind; undefined when it ends without. */
   const says = async <K extends keyof Fact>(kind: K): Promise<Fact[K] | undefined> => {
-    await eventually(() => facts.some((fact) => kind in fact) || child.exitCode !== null);
+    const isOver = () => facts.some((fact) => kind in fact) || child.exitCode !== null;
+    await eventually(`the word "${kind}" of the other program`, isOver);
     return facts.find((fact) => kind in fact)?.[kind];
   };
   return { child, ended, facts, says, pid: child.pid ?? 0 };

@@ -10,16 +10,17 @@ import { findBinaries } from "../../../src/database/embedded/binaries.ts";
 import { embeddedUser, findRunning, startEmbedded } from "../../../src/database/embedded/embedded.ts";
 import { possiblePlaces, systemAccount } from "../../../src/database/embedded/place.ts";
 import { DatabaseProblem } from "../../../src/database/problem.ts";
+import { eventually } from "../../support/eventually.ts";
 import {
   answersAgain,
   ask,
   client,
   dataFolder,
-  eventually,
   hasPackage,
   host,
   isRoot,
   keptLog,
+  kill,
   nothingRuns,
   packageIn,
   pidOf,
@@ -41,13 +42,12 @@ describe("the embedded database", { concurrency: 2 }, () => {
     test("by two copies at once on an empty folder makes one database, and refuses one copy", async (t) => {
       const dataDir = await dataFolder(t, { isEmpty: true });
       const copies = [host(t, { dataDir }), host(t, { dataDir })];
-      const isReady = await eventually(() => copies.some(({ facts }) => facts.some((fact) => fact.ready)));
-      assert.ok(isReady, JSON.stringify(copies.map(({ facts }) => facts)));
+      await eventually("one of them to be ready", () => copies.some(({ facts }) => facts.some((fact) => fact.ready)));
       await Promise.race(copies.map(({ ended }) => ended));
       const refused = copies.flatMap(({ facts }) => facts.flatMap((fact) => fact.problem ?? []));
       assert.equal(refused.length, 1);
       assert.match(refused[0] ?? "", /Another copy of the service already uses the database in .*\/data\/pg/);
-      assert.ok(await answersAgain(join(dataDir, "pg.socket")));
+      await answersAgain(join(dataDir, "pg.socket"));
     });
 
     test("makes a database in an empty folder, with checksums and lean settings, and only on a socket", async (t) => {
@@ -99,14 +99,13 @@ describe("the embedded database", { concurrency: 2 }, () => {
     test("that is killed while it makes the database leaves nothing running, and the next one succeeds", async (t) => {
       const dataDir = await dataFolder(t, { isEmpty: true });
       const killed = host(t, { dataDir });
-      assert.ok(
-        await eventually(
-          async () => existsSync(dataDir) && (await readdir(dataDir)).some((name) => name.startsWith("pg.init")),
-        ),
+      await eventually(
+        "a half-made database",
+        async () => existsSync(dataDir) && (await readdir(dataDir)).some((name) => name.startsWith("pg.init")),
       );
       killed.child.kill("SIGKILL");
       const { socketDir } = await start(t, { dataDir });
-      assert.ok(await answersAgain(socketDir));
+      await answersAgain(socketDir);
       assert.deepEqual(
         (await readdir(dataDir)).filter((name) => name.startsWith("pg.init")),
         [],
@@ -118,7 +117,7 @@ describe("the embedded database", { concurrency: 2 }, () => {
       const first = await start(t, { dataDir });
       setTimeout(first.stop, 700);
       const second = await start(t, { dataDir });
-      assert.ok(await answersAgain(second.socketDir));
+      await answersAgain(second.socketDir);
     });
 
     test("does not listen to the caller's environment", async (t) => {
@@ -141,7 +140,7 @@ describe("the embedded database", { concurrency: 2 }, () => {
       t.after(() => rm(socketDir, { recursive: true, force: true }));
       assert.ok(socketDir.startsWith(join(tmpdir(), "playtime-")), socketDir);
       assert.equal((await lstat(socketDir)).mode & 0o777, 0o700);
-      assert.ok(await answersAgain(socketDir));
+      await answersAgain(socketDir);
       assert.deepEqual(await findRunning(dataDir), { socketDir });
       await stop();
       await assert.rejects(lstat(socketDir), { code: "ENOENT" });
@@ -219,7 +218,7 @@ describe("the embedded database", { concurrency: 2 }, () => {
       const { socketDir = "" } = (await victim.says("ready")) ?? {};
       await ask(socketDir, (sql) => sql`create table kept as select 7 as seven`);
       victim.child.kill("SIGKILL");
-      assert.ok(await nothingRuns(dataDir));
+      await nothingRuns(dataDir);
       const next = await start(t, { dataDir });
       assert.equal((await ask(next.socketDir, (sql) => sql`select seven from kept`))[0]?.["seven"], 7);
     });
@@ -231,16 +230,15 @@ describe("the embedded database", { concurrency: 2 }, () => {
       const guard = await pidOf(dataDir, "guard");
       const server = await pidOf(dataDir, "postgres");
       process.kill(guard, "SIGKILL");
-      assert.ok(
-        await eventually(
-          () => isGone(server) && host1.facts.some(({ message }) => message === "The database runs again"),
-        ),
+      await eventually(
+        "the old server to end and a new one to run",
+        () => isGone(server) && host1.facts.some(({ message }) => message === "The database runs again"),
       );
-      assert.ok(await answersAgain(socketDir));
+      await answersAgain(socketDir);
       assert.notEqual(await pidOf(dataDir, "guard"), guard);
       assert.notEqual(await pidOf(dataDir, "postgres"), server);
       host1.child.kill("SIGKILL");
-      assert.ok(await nothingRuns(dataDir));
+      await nothingRuns(dataDir);
     });
 
     test("when we end by ourselves after stopping it, and nothing of it keeps us alive", async (t) => {
@@ -274,8 +272,8 @@ describe("the embedded database", { concurrency: 2 }, () => {
       const { said, log } = keptLog();
       const { socketDir } = await start(t, { dataDir, log });
       process.kill(await pidOf(dataDir, "postgres"), "SIGKILL");
-      assert.ok(await eventually(() => said.length === 2), said.join());
-      assert.ok(await answersAgain(socketDir));
+      await eventually("two lines in the log", () => said.length === 2);
+      await answersAgain(socketDir);
       assert.match(
         said.join(""),
         /WARN {2}The database died and is started again.*\n.*INFO {2}The database runs again/,
@@ -286,14 +284,13 @@ describe("the embedded database", { concurrency: 2 }, () => {
       const dataDir = await dataFolder(t);
       const { socketDir } = await start(t, { dataDir });
       const before = await processes(dataDir);
-      for (const { pid } of before) process.kill(pid, "SIGKILL");
-      assert.ok(
-        await eventually(async () => {
-          const now = await processes(dataDir);
-          return now.length === 2 && now.every(({ pid }) => !before.some((old) => old.pid === pid));
-        }),
-      );
-      assert.ok(await answersAgain(socketDir));
+      for (const { pid } of before) kill(pid);
+      const areNew = async () => {
+        const now = await processes(dataDir);
+        return now.length === 2 && now.every(({ pid }) => !before.some((old) => old.pid === pid));
+      };
+      await eventually("another guard and server", areNew, { everyMs: 50 });
+      await answersAgain(socketDir);
     });
 
     test("when it shuts down because somebody told it to", async (t) => {
@@ -301,8 +298,8 @@ describe("the embedded database", { concurrency: 2 }, () => {
       const { said, log } = keptLog();
       const { socketDir } = await start(t, { dataDir, log });
       process.kill(await pidOf(dataDir, "postgres"), "SIGINT");
-      assert.ok(await eventually(() => said.some((line) => line.includes("runs again"))));
-      assert.ok(await answersAgain(socketDir));
+      await eventually("the line that it runs again", () => said.some((line) => line.includes("runs again")));
+      await answersAgain(socketDir);
     });
 
     test("until it has failed five times in a minute: then we are told, once", async (t) => {
@@ -315,9 +312,9 @@ describe("the embedded database", { concurrency: 2 }, () => {
         if (running) await killed(running.pid);
         return told > 0;
       };
-      assert.ok(await eventually(kill));
+      await eventually("the end of the tries", kill, { everyMs: 50 });
       assert.match(said.at(-1) ?? "", /ERROR The database failed five times in a minute and is given up/);
-      assert.ok(await nothingRuns(dataDir));
+      await nothingRuns(dataDir);
       await stop();
       assert.equal(told, 1);
     });
@@ -339,7 +336,7 @@ describe("the embedded database", { concurrency: 2 }, () => {
       const before = count();
       const { socketDir } = await start(t, { dataDir });
       await killed(await pidOf(dataDir, "postgres"));
-      assert.ok(await answersAgain(socketDir));
+      await answersAgain(socketDir);
       assert.equal(count(), before);
     });
 
@@ -530,9 +527,9 @@ async function refuses(
   assert.deepEqual(await processes(dataDir), []);
 }
 
-async function killed(pid: number): Promise<boolean> {
-  process.kill(pid, "SIGKILL");
-  return eventually(() => isGone(pid));
+async function killed(pid: number): Promise<void> {
+  kill(pid);
+  await eventually(`the end of process ${pid}`, () => isGone(pid));
 }
 
 function isGone(pid: number): boolean {

@@ -5,7 +5,8 @@ import { describe, test } from "node:test";
 import { createCause } from "../../../src/database/embedded/cause.ts";
 import { descendantsOf } from "../../../src/database/embedded/descendants.ts";
 import { findRunning } from "../../../src/database/embedded/embedded.ts";
-import { answersAgain, client, dataFolder, eventually, pidOf, scratch, startWatched } from "./cluster.ts";
+import { eventually } from "../../support/eventually.ts";
+import { answersAgain, client, dataFolder, pidOf, scratch, startWatched } from "./cluster.ts";
 
 const needsProc = process.platform === "linux" ? false : "needs /proc";
 
@@ -20,9 +21,9 @@ describe("a database that lives but does not serve is started again", { concurre
     const dataDir = await dataFolder(t);
     const { said, socketDir, isKept } = await startWatched(t, dataDir);
     await freeze(dataDir);
-    assert.ok(await eventually(() => said.some((line) => line.includes("runs again"))), said.join(""));
+    await eventually("the line that it runs again", () => said.some((line) => line.includes("runs again")));
     assert.match(said.join(""), /started again {2}reason="it did not answer within 1 s, though it lived"/);
-    assert.ok(await answersAgain(socketDir));
+    await answersAgain(socketDir);
     assert.ok(await isKept());
   });
 
@@ -34,8 +35,8 @@ describe("a database that lives but does not serve is started again", { concurre
     t.after(() => open.end({ timeout: 0 }));
     await open`select 1`;
     await rm(socketDir, { recursive: true });
-    assert.ok(await eventually(() => said.some((line) => line.includes("runs again"))), said.join(""));
-    assert.ok(await answersAgain(socketDir));
+    await eventually("the line that it runs again", () => said.some((line) => line.includes("runs again")));
+    await answersAgain(socketDir);
     assert.ok(await isKept());
     assert.deepEqual(await findRunning(dataDir), { socketDir });
   });
