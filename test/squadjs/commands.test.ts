@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { EventEmitter, once } from "node:events";
 import { after, before, mock, type TestContext, test } from "node:test";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
-import { insertConnections, secrets, startTestService } from "../support/service.ts";
+import { deliverySignature, insertConnections, post, secrets, startTestService } from "../support/service.ts";
 import { known, loadPlugins, type PluginClass, type StubAnswer, startStub } from "./plugins.ts";
 
 const squad = 393380;
@@ -103,6 +103,24 @@ test("!playtime tells the last 7 and 30 days once the service does, in Russian t
     "Ваше время в Squad\nSteam: 100 ч\nПо данным BattleMetrics: 2 ч\nЗа 7 дней: 7 ч\nЗа 30 дней: 25 ч",
   );
   assert.deepEqual(stub.asked[0]?.body["days"], [7, 30]);
+});
+
+test("the live service tells the last days and the top list", async (t) => {
+  const service = await startTestService(db);
+  t.after(service.stop);
+  // The first delivery is only the start; what the second one adds was played today.
+  for (const [playtime, agoSeconds] of [
+    [7_200, 60],
+    [25_200, 0],
+  ] as const) {
+    const text = JSON.stringify({ steam_id: anna.steamID, playtime, game_id: squad });
+    const signedAt = new Date(Date.now() - agoSeconds * 1_000).toISOString();
+    const signature = deliverySignature(secrets.battlemetrics, text, signedAt);
+    assert.equal((await post(`${service.url}/set-playtime/bm/bm/`, text, { "x-signature": signature })).status, 200);
+  }
+  const { say } = await mounted(`${service.url}/get-playtime/plugin/`);
+  assert.match((await say(anna, "playtime"))?.[1] ?? "", /By BattleMetrics: 7 h\nLast 7 days: 5 h\nLast 30 days: 5 h$/);
+  assert.equal((await say(boris, "top"))?.[1], "Most time in the last 30 days\n1. Анна: 5 h");
 });
 
 test("a service that keeps fewer days, or none, is asked for the totals", async (t) => {
