@@ -17,8 +17,8 @@ export function query({ playtimes, days, history, steam, deadlineMs, recheckMs, 
     const { refresh, windows, ...asked } = parseQuery(fields, fixedGameId, history.keepDays);
     const [first] = asked.steamIds;
     if (first === undefined) return answer([]);
-    if (asked.steamIds.length === 1) call.facts["steamId"] = first;
-    else call.facts["players"] = String(asked.steamIds.length);
+    if (asked.steamIds.length === 1) call.facts.steamId = first;
+    else call.facts.players = asked.steamIds.length;
 
     const known = await playtimes.find(asked);
     const believed = believedChecks(now().getTime(), recheckMs);

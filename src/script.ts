@@ -17,7 +17,10 @@ export type ScriptDeps = {
 export async function fieldsOf(call: Call, { directory, now, hmacEnabled }: ScriptDeps) {
   const connection = directory.open("script", call);
   const body = await call.body();
-  if (hmacEnabled) verify(connection, call.headers, body, now());
+  if (hmacEnabled) {
+    verify(connection, call.headers, body, now());
+    call.facts.isSigned = true;
+  }
   return { fields: object(parseJson(body), "the body"), fixedGameId: connection.fixedGameId };
 }
 

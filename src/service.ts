@@ -6,6 +6,7 @@ import { type Opened, openDatabase } from "./database/open.ts";
 import { awaitsImport } from "./django/source.ts";
 import { serve } from "./http/server.ts";
 import type { Log } from "./log.ts";
+import { openFilesLimit } from "./open-files.ts";
 import { historyOf } from "./players/deliveries.ts";
 import { removeOldDaysByAndBy } from "./players/old-days.ts";
 import { lookForFuture } from "./watch/future.ts";
@@ -27,7 +28,8 @@ export async function startService({ config, log, onGone, settings }: ServiceOpt
     const app = await createApp({ config, database: opened.database, port: () => port, log });
     if (await opened.database.aside.run(awaitsImport)) log.warn(importWords);
     void lookForFuture(opened.database.aside, log);
-    const server = await serve({ route: app.route, host: config.SERVER.HOST, port: config.SERVER.PORT, log });
+    const { HOST: host, PORT } = config.SERVER;
+    const server = await serve({ route: app.route, host, port: PORT, openFiles: openFilesLimit(), log });
     port = server.port;
     const backups = keepBackups({
       database: opened.database.aside,

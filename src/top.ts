@@ -10,7 +10,7 @@ export function top({ days, history, ...deps }: TopDeps): Handler {
   const windowOf = optional(countOfDays(keepDays), Math.min(usualDays, mostDays(keepDays)));
 
   return async (call) => {
-    call.facts["request"] = "top";
+    call.facts.request = "top";
     const { fields, fixedGameId } = await fieldsOf(call, deps);
     const question = {
       gameId: fixedGameId ?? gameId(fields["game_id"], "game_id"),
@@ -20,7 +20,7 @@ export function top({ days, history, ...deps }: TopDeps): Handler {
       today: dayOf(deps.now()),
     };
     const players = keepDays === 0 ? [] : await days.top(question);
-    call.facts["players"] = String(players.length);
+    call.facts.players = players.length;
     return answer(players);
   };
 }

@@ -17,12 +17,13 @@ export function webhook({ directory, playtimes, now, hmacEnabled, toleranceSecon
     const signedAt = hmacEnabled
       ? verifyDelivery(connection, call.headers, body, arrivedAt, toleranceSeconds)
       : arrivedAt;
+    if (hmacEnabled) call.facts.isSigned = true;
     const delivery = parseDelivery(parseJson(body), connection.fixedGameId);
     if (delivery.steamId === unknown)
-      return ignored("steam_id is empty: BattleMetrics does not know this player's Steam ID.");
-    call.facts["steamId"] = delivery.steamId;
+      return ignored(call, "steam_id is empty: BattleMetrics does not know this player's Steam ID.");
+    call.facts.steamId = delivery.steamId;
     if (delivery.seconds === unknown)
-      return ignored("playtime is empty: BattleMetrics does not know this player's time.");
+      return ignored(call, "playtime is empty: BattleMetrics does not know this player's time.");
     await playtimes.saveBattlemetrics({ ...delivery, steamId: delivery.steamId, seconds: delivery.seconds, signedAt });
     return stored;
   };
@@ -38,7 +39,11 @@ export type WebhookDeps = {
 };
 
 const stored: Answer = { status: 200 };
-const ignored = (why: string): Answer => ({ status: 200, body: JSON.stringify({ ignored: why }) });
+
+function ignored({ facts }: Call, why: string): Answer {
+  facts.isIgnored = true;
+  return { status: 200, body: JSON.stringify({ ignored: why }) };
+}
 
 /** When it was signed, but never later than our clock: a sender's clock that runs ahead must not outrank the next delivery. */
 function verifyDelivery(

@@ -45,9 +45,9 @@ export async function openDirectory(database: Pick<Database, "run">, log: Log): 
     open: (kind, { param, facts }) => {
       const ofKind = known[kind];
       const connection = param === undefined ? undefined : (ofKind.get(param) ?? ofKind.get(normalPath(param)));
-      facts["connection"] = `${kind}/${connection?.path ?? "?"}`;
+      facts.connection = `${kind}/${connection?.path ?? "?"}`;
       if (!connection) {
-        facts["path"] = (param ?? "").slice(0, 64);
+        facts.path = (param ?? "").slice(0, 64);
         throw new Refusal("unknown-path");
       }
       if (!connection.enabled) throw new Refusal("disabled-connection");

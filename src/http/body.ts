@@ -1,8 +1,9 @@
 import type { IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
+import { crowd } from "./crowd.ts";
 import { Refusal } from "./refusal.ts";
 
 export const bodyBytes = 64 * 1024;
-const mostAwaited = 300;
 const mostChunks = 4_096;
 const joinedChunks = 16;
 
@@ -20,18 +21,11 @@ export type Bodies = {
 
 /**
  * An honest body comes with its head or right behind it. So that strangers cannot fill the memory with requests whose bodies do
- * not come, at most 300 are awaited: when one more begins, the one that is awaited for the longest time is given up.
+ * not come, at most `most` are awaited: when one more begins, the one that is awaited for the longest time is given up.
+ * Connections that brought a right signature before are not among them.
  */
-export function createBodies(): Bodies {
-  const awaited = new Set<() => void>();
-
-  function wait(giveUp: () => void): void {
-    awaited.add(giveUp);
-    if (awaited.size <= mostAwaited) return;
-    const [oldest = giveUp] = awaited;
-    awaited.delete(oldest);
-    oldest();
-  }
+export function createBodies(most: number, isKnown: (socket: Socket) => boolean): Bodies {
+  const awaited = crowd<() => void>(most, (giveUp) => giveUp());
 
   const read = (request: IncomingMessage) =>
     new Promise<Buffer>((resolve, reject) => {
@@ -40,7 +34,7 @@ export function createBodies(): Bodies {
       let bytes = 0;
       let count = 0;
       const end = () => {
-        awaited.delete(giveUp);
+        awaited.remove(giveUp);
         request.off("data", collect);
         chunks.length = 0;
       };
@@ -66,13 +60,13 @@ export function createBodies(): Bodies {
       request.on("close", () => {
         if (!request.complete) fail(new Refusal("malformed", { detail: "The body ended early." }));
       });
-      wait(giveUp);
+      if (!isKnown(request.socket)) awaited.add(giveUp);
     });
 
   function skip(request: IncomingMessage): void {
     const giveUp = () => void request.destroy();
-    request.on("close", () => awaited.delete(giveUp));
-    wait(giveUp);
+    request.on("close", () => awaited.remove(giveUp));
+    awaited.add(giveUp);
   }
 
   return { read, skip };

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Writable } from "node:stream";
+import type { SteamId } from "../parse.ts";
 
 /** One request, as plain data. The body is waited for only by who needs it, so that a "no" can come before it. */
 export type Call = {
@@ -15,8 +16,25 @@ export type Call = {
   param: string | undefined;
   /** The whole body; Refusal "body-too-large" over the limit. */
   readonly body: () => Promise<Buffer>;
-  /** What the handler wants in the log line of a refusal. */
-  readonly facts: Record<string, string>;
+  /** What became known on the way; who watches reads it, and the log line of a refusal has it. */
+  readonly facts: Facts;
+};
+
+export type Facts = {
+  /** Kind and path, such as `script/plugin`; `script/?` when no connection has the path that was asked for. */
+  connection?: string;
+  /** A path that no connection has: a stranger's text, cut short. */
+  path?: string;
+  /** Which of a script's two questions it is, when it is not the query. */
+  request?: "top";
+  /** Of a request about one player. */
+  steamId?: SteamId;
+  /** Of a request about several: how many. */
+  players?: number;
+  /** The signature was right: whoever sends it knows the connection's secret. */
+  isSigned?: true;
+  /** Nothing was stored, since BattleMetrics does not know the player. */
+  isIgnored?: true;
 };
 
 export type Answer = {

@@ -3,17 +3,19 @@ import { type AddressInfo, Server as NetServer, type Socket } from "node:net";
 import type { Writable } from "node:stream";
 import type { Log } from "../log.ts";
 import { type Bodies, bodyBytes, createBodies } from "./body.ts";
-import { type Answer, type Call, type Handler, requestIdOf } from "./call.ts";
+import { type Answer, type Call, type Facts, type Handler, requestIdOf } from "./call.ts";
 import { crowd } from "./crowd.ts";
+import { limitsWithin, limitWarning } from "./limits.ts";
 import { oneAtATime } from "./one-at-a-time.ts";
 import { Refusal, refusalOf } from "./refusal.ts";
 import { refusalLog, type SayRefusal } from "./refusal-log.ts";
 import { createTurns } from "./turns.ts";
 
-const mostConnections = 5_000;
-const mostIdle = 2_000;
-const mostHeld = 100;
-const mostUnread = 200;
+/**
+ * Connections that wait to be taken: so many more than Node's 511 that a burst need not try again after a second, and few
+ * enough that the last of them is not kept waiting for the 5 s of BattleMetrics.
+ */
+const backlog = 1_024;
 const headerBytes = 16 * 1024;
 const headersMs = 10_000;
 const requestMs = 15_000;
@@ -29,7 +31,7 @@ const idleReaderMs = 30_000;
  * node:http ↔ Call and Answer. Every error of a request becomes its answer here: a Refusal its own, Malformed a 400,
  * anything else a 500 that is logged with its stack.
  */
-export async function serve({ route, host, port, log }: ServeOptions): Promise<Server> {
+export async function serve({ route, host, port, openFiles, log }: ServeOptions): Promise<Server> {
   let isStopping = false;
   const server = createServer(
     {
@@ -44,13 +46,32 @@ export async function serve({ route, host, port, log }: ServeOptions): Promise<S
     (request, response) => void handle(request, response),
   );
 
-  server.maxConnections = mostConnections;
-  server.on("checkExpectation", (request, response) => server.emit("request", request, response));
-  const cutOff = (socket: Socket) => void socket.destroy();
-  oneAtATime(server, { idle: crowd(mostIdle, cutOff), held: crowd(mostHeld, cutOff), turns: createTurns() });
-  const unread = crowd<ServerResponse>(mostUnread, (response) => void response.destroy());
+  const most = limitsWithin(openFiles);
+  const warning = limitWarning(openFiles);
+  if (warning !== undefined) log.warn(warning);
   const say = refusalLog(log);
-  const bodies = createBodies();
+  const closing = (code: string) => (oldest: { destroy: () => unknown }) => {
+    oldest.destroy();
+    say("warn", "too many connections at once: the oldest of a kind is closed", { code });
+  };
+
+  server.maxConnections = most.all;
+  server.on("drop", () => say("warn", "too many connections at once: a new one is refused", { code: "connections" }));
+  server.on("checkExpectation", (request, response) => server.emit("request", request, response));
+  // Whoever has shown to know a secret is not closed for the sake of strangers.
+  const known = new WeakSet<Socket>();
+  const idle = crowd<Socket>(most.idle, closing("idle-connections"));
+  const idleKnown = crowd<Socket>(most.idleKnown, closing("idle-connections"));
+  oneAtATime(server, {
+    idle: {
+      add: (socket) => (known.has(socket) ? idleKnown : idle).add(socket),
+      remove: (socket) => (known.has(socket) ? idleKnown : idle).remove(socket),
+    },
+    held: crowd<Socket>(most.held, closing("pipelined-requests")),
+    turns: createTurns(),
+  });
+  const unread = crowd<ServerResponse>(most.unread, closing("unread-answers"));
+  const bodies = createBodies(most.awaited, (socket) => known.has(socket));
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const call = callOf(request, bodies);
@@ -66,6 +87,7 @@ export async function serve({ route, host, port, log }: ServeOptions): Promise<S
       if (response.headersSent || response.destroyed) return cut(response, error, call, log);
       send(request, response, refuse(error, call, log, say), isStopping);
     } finally {
+      if (call.facts.isSigned) known.add(request.socket);
       if (request.socket.writableLength > 0) untaken(response);
       // An answer that closes the connection waits for no body.
       const isClosing = request.destroyed || response.getHeader("connection") === "close";
@@ -82,7 +104,7 @@ export async function serve({ route, host, port, log }: ServeOptions): Promise<S
 
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
-    server.listen({ port, ...(host ? { host } : {}) }, resolve);
+    server.listen({ port, backlog, ...(host ? { host } : {}) }, resolve);
   });
   server.on("error", (error) => log.error("the HTTP server failed", { error, withStack: true }));
 
@@ -103,7 +125,14 @@ export async function serve({ route, host, port, log }: ServeOptions): Promise<S
   };
 }
 
-export type ServeOptions = { route: (call: Call) => Handler; host: string; port: number; log: Log };
+export type ServeOptions = {
+  route: (call: Call) => Handler;
+  host: string;
+  port: number;
+  /** The most that the process may have open; undefined: not known. */
+  openFiles?: number | undefined;
+  log: Log;
+};
 export type Server = { port: number; stop: () => Promise<void> };
 
 function callOf(request: IncomingMessage, bodies: Bodies): Call {
@@ -160,7 +189,7 @@ async function stream(
 
 function cut(response: ServerResponse, error: unknown, { facts }: Call, log: Log): void {
   if (response.destroyed) return;
-  log.error("an answer was cut off", { ...facts, error });
+  log.error("an answer was cut off", { ...logged(facts), error });
   response.destroy();
 }
 
@@ -191,10 +220,15 @@ function drain(request: IncomingMessage, done: () => void): void {
   request.on("error", () => {});
 }
 
+/** What is said of a call in the log. */
+function logged({ isSigned: _, isIgnored: __, ...facts }: Facts): Omit<Facts, "isSigned" | "isIgnored"> {
+  return facts;
+}
+
 function refuse(error: unknown, call: Call, log: Log, say: SayRefusal): Answer {
   const refusal = refusalOf(error);
   const requestId = requestIdOf(call);
-  const fields = { ...call.facts, code: refusal.code, ...(requestId ? { requestId } : {}) };
+  const fields = { ...logged(call.facts), code: refusal.code, ...(requestId ? { requestId } : {}) };
   if (refusal.code === "internal") log.error("a request failed", { ...fields, error, withStack: true });
   else if (refusal.code === "not-found") say("debug", "refused", { ...fields, method: call.method });
   else say("warn", "refused", { ...fields, detail: refusal.message });

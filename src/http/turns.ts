@@ -1,15 +1,19 @@
-const atOnce = 10;
+const turnMs = 1;
 
 /**
- * Work that strangers can cause in heaps: ten pieces of it, then whatever else has come, deliveries and queries above all,
- * then the next ten.
+ * Work that strangers can cause in heaps: some of it, then whatever else has come, new connections, deliveries and queries
+ * among it, then some more. Node takes one new connection each time round, so the rounds must be short.
  */
 export function createTurns(): Turns {
-  const waiting: (() => void)[] = [];
+  let waiting: (() => void)[] = [];
   let isUnderWay = false;
 
   function run(): void {
-    for (const work of waiting.splice(0, atOnce)) work();
+    const untilMs = performance.now() + turnMs;
+    let done = 0;
+    do waiting[done++]?.();
+    while (done < waiting.length && performance.now() < untilMs);
+    waiting = waiting.slice(done);
     isUnderWay = waiting.length > 0;
     if (isUnderWay) setImmediate(run);
   }

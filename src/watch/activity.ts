@@ -68,7 +68,7 @@ export function createActivity({ database, steam, log, now = () => new Date() }:
     return {
       atMs: now().getTime(),
       steamId,
-      players: players === undefined ? (steamId === undefined ? 0 : 1) : Number(players),
+      players: players ?? (steamId === undefined ? 0 : 1),
       durationMs,
       requestId: requestIdOf(call),
     };
@@ -153,7 +153,7 @@ type Notes = {
 /** Empty for requests to no connection. */
 function pathIn(kind: Kind, { facts }: Call, end: Parameters<OnEnd>[2]): string {
   if (end instanceof Refusal && end.code === "unknown-path") return "";
-  return (facts["connection"] ?? "").slice(kind.length + 1);
+  return (facts.connection ?? "").slice(kind.length + 1);
 }
 
 /** Equal ones of the same minute are one note, which tells the newest. */
@@ -161,7 +161,7 @@ function note(refused: Notes["refused"], { code, message }: Refusal, request: No
   const key = `${code} ${Math.floor(request.atMs / 60_000)}`;
   const count = (refused.get(key)?.count ?? 0) + 1;
   // Of an address that does not exist the operator wants to know which it is; a stranger's text, cut short.
-  const reason = code === "unknown-path" ? storable(facts["path"] ?? "") : message;
+  const reason = code === "unknown-path" ? storable(facts.path ?? "") : message;
   refused.set(key, { ...request, code, reason, count });
 }
 

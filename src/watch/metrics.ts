@@ -112,11 +112,11 @@ export function createMetrics(): Metrics {
         strangers[kind] += 1;
         return;
       }
-      const name = facts["connection"] ?? "";
+      const name = facts.connection ?? "";
       const counts = connections.get(name) ?? noCounts();
       if (!connections.has(name)) connections.set(name, counts);
       counts[outcome] += 1;
-      const request = kind === "battlemetrics" ? "delivery" : facts["request"] === "top" ? "top" : "query";
+      const request = kind === "battlemetrics" ? "delivery" : facts.request === "top" ? "top" : "query";
       durations[request].observe(durationMs / 1_000);
     },
     onBatch: (of, items) => batches[of].observe(items),

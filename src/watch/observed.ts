@@ -15,8 +15,7 @@ export function observed(kind: Kind, handler: Handler, watchers: readonly OnEnd[
     };
     try {
       const answer = await handler(call);
-      // A stored delivery is answered with nothing, an ignored one with the reason.
-      tell(kind === "battlemetrics" && answer.body !== undefined ? "ignored" : "accepted");
+      tell(call.facts.isIgnored ? "ignored" : "accepted");
       return answer;
     } catch (error) {
       tell(refusalOf(error));

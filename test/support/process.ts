@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { heapFlags } from "./heap-flags.ts";
 import { nodeArgs } from "./program.ts";
@@ -28,13 +29,17 @@ type ProcessOptions = {
   /** How Node runs it; by default as nodeArgs says, with the heap flags of `npm start`. */
   command?: string[];
   readyMs?: number;
+  /** The most files that it may have open, as `ulimit -n` sets it. */
+  openFiles?: number;
 };
 
 const usualCommand = [...heapFlags, ...nodeArgs("src/main.ts")];
 
 /** Starts it and waits until it is ready; throws what it wrote when it ends before. */
-export async function startProcess({ env, command = usualCommand, readyMs = 60_000 }: ProcessOptions) {
-  const child = spawn(process.execPath, command, {
+export async function startProcess({ env, command = usualCommand, readyMs = 60_000, openFiles }: ProcessOptions) {
+  const limited = openFiles === undefined ? [] : ["sh", "-c", `ulimit -n ${openFiles} && exec "$0" "$@"`];
+  const [program = process.execPath, ...args] = [...limited, process.execPath, ...command];
+  const child = spawn(program, args, {
     env: {
       PATH: process.env["PATH"],
       // Whatever an operator has in the usual place must not matter here.
@@ -99,4 +104,10 @@ function parsed(line: string): LogLine[] {
   } catch {
     return []; // the last line, half written, or words on standard error
   }
+}
+
+/** What it takes of the machine's memory now; only on Linux. */
+export async function residentMegabytes({ pid }: Pick<ServiceProcess, "pid">): Promise<number> {
+  const found = /^VmRSS:\s+(\d+) kB/m.exec(await readFile(`/proc/${pid}/status`, "utf8"));
+  return Math.round(Number(found?.[1]) / 1024);
 }

@@ -60,7 +60,7 @@ test("what was accepted is told with its player, its duration and the caller's i
   record("accepted", { facts: { steamId: "76561198000000001" }, headers: { "x-request-id": "first" } });
   clock.at = new Date("2026-01-02T03:04:06.000Z");
   record("ignored", { headers: { "x-request-id": "x".repeat(65) } });
-  record("accepted", { facts: { players: "12" } });
+  record("accepted", { facts: { players: 12 } });
   await activity.flush();
   assert.deepEqual(
     [...(await read().accepted("battlemetrics", "bm"))],
@@ -110,7 +110,7 @@ test("equal refusals within a minute are one line with a count, also over severa
 
 test("the newest 100 of each stay, and strangers cannot push accepted ones out", async () => {
   const { activity, record, clock } = create();
-  for (let count = 0; count < 250; count += 1) record("accepted", { facts: { players: String(count) } });
+  for (let count = 0; count < 250; count += 1) record("accepted", { facts: { players: count } });
   for (let minute = 0; minute < 150; minute += 1) {
     clock.at = new Date(Date.UTC(2026, 0, 2) + minute * 60_000);
     record("bad-signature");
