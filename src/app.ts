@@ -84,10 +84,15 @@ export async function createApp({ config, database, port, log, now = () => new D
   );
   const aside = { database: database.aside, playtimes: playtimesIn(database.aside, { history }) };
   const firstVisit = await firstVisitOf(config, database);
-  const panel = isWatched && panelHandler({ ...aside, firstVisit, config, directory, steam, activity, port, now, log });
+  const stopping = new AbortController();
+  const shown = { config, directory, steam, activity };
+  const panel =
+    isWatched && panelHandler({ ...aside, ...shown, firstVisit, stopping: stopping.signal, port, now, log });
   return {
     route: (call: Call) => (panel && /^\/admin(?:\/|$)/.test(call.path) ? panel : route(call)),
     firstVisit: firstVisit?.path,
+    /** Answers what waits for its turn, which else would hold up a stop. */
+    endWaits: () => stopping.abort(),
     stop: async () => {
       directory.stop();
       metrics?.stop();

@@ -46,6 +46,7 @@ export async function startService({ config, log, onGone, settings }: ServiceOpt
       stop: async () => {
         await backups.stop();
         await oldDays.stop();
+        app.endWaits();
         await server.stop();
         await app.stop();
         await opened.close();

@@ -34,7 +34,7 @@ export type Outcome = "right" | "wrong" | { waitSeconds: number };
  * told has another lane, since at a shared address somebody else may begin a new wait again and again. Where there is no room, one
  * is turned away by lot, the newcomer or another.
  */
-export function createGuesses({ wrongGuesses, nowMs = () => performance.now() }: GuessesDeps): Guesses {
+export function createGuesses({ wrongGuesses, stopping, nowMs = () => performance.now() }: GuessesDeps): Guesses {
   const lanes = new Map<string, Waiting[]>();
   const pauses = new Map<string, { count: number; untilMs: number }>();
   let isChecking = false;
@@ -132,11 +132,16 @@ export function createGuesses({ wrongGuesses, nowMs = () => performance.now() }:
     return "wrong";
   }
 
+  stopping?.addEventListener("abort", () => {
+    for (const lane of [...lanes.keys()]) while (lanes.has(lane)) turnAway(lane);
+  });
+
   return {
     check: (guesser, isRight) =>
       new Promise((resolve, reject) => {
         const leftMs = pauseMs(whoIs(guesser));
         if (leftMs > 0 && !guesser.hasWaited) return resolve({ waitSeconds: Math.ceil(leftMs / 1_000) });
+        if (stopping?.aborted) return resolve({ waitSeconds: crowdedSeconds });
         const lane = laneOf(guesser, leftMs > 0);
         enter(lane, { guesser, lane, isRight, resolve, reject });
         next();
@@ -146,6 +151,8 @@ export function createGuesses({ wrongGuesses, nowMs = () => performance.now() }:
 
 export type GuessesDeps = {
   wrongGuesses: WrongGuesses;
+  /** Then nobody waits any longer. */
+  stopping?: AbortSignal;
   /** A clock that nobody sets. */
   nowMs?: () => number;
 };

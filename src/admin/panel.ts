@@ -18,7 +18,7 @@ import { visitors } from "./visitor.ts";
 import { wrongGuessesIn } from "./wrong-guesses.ts";
 
 /** What the panel shows and changes. */
-export type PanelDeps = ConnectionsDeps & OverviewDeps & PlayersDeps & Pick<SignInDeps, "firstVisit">;
+export type PanelDeps = ConnectionsDeps & OverviewDeps & PlayersDeps & Pick<SignInDeps, "firstVisit" | "stopping">;
 
 /** Everything below /admin/. Errors become pages here, in the reader's language. */
 export function createPanel(deps: PanelDeps): Handler {
@@ -26,7 +26,13 @@ export function createPanel(deps: PanelDeps): Handler {
   const signIns = signInsIn(deps.database);
   const visitor = visitors(config.SERVER);
   const say = refusalLog(log);
-  const open = signInRoutes({ signIns, wrongGuesses: wrongGuessesIn(deps.database), firstVisit: deps.firstVisit, log });
+  const open = signInRoutes({
+    signIns,
+    wrongGuesses: wrongGuessesIn(deps.database),
+    firstVisit: deps.firstVisit,
+    stopping: deps.stopping,
+    log,
+  });
   const closed = { ...overviewRoutes(deps), ...connectionRoutes(deps), ...playerRoutes(deps) };
   const route = router({
     "GET /admin/assets/:name/": (call) => assetAt(call.path),

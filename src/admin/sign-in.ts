@@ -26,14 +26,17 @@ export type SignInDeps = {
   wrongGuesses: WrongGuesses;
   /** Undefined: there was a password at the start. */
   firstVisit: FirstVisit | undefined;
+  /** Aborted when the service stops. */
+  stopping: AbortSignal;
   log: Log;
 };
 
 type Problem = { text: string; status: number };
 
 /** Signing in and out: the only pages for who is not signed in. */
-export function signInRoutes({ signIns, wrongGuesses, firstVisit, log }: SignInDeps): Record<string, PageHandler> {
-  const guesses = createGuesses({ wrongGuesses });
+export function signInRoutes(deps: SignInDeps): Record<string, PageHandler> {
+  const { signIns, firstVisit, log } = deps;
+  const guesses = createGuesses(deps);
   const tickets = createTickets();
   // A replica cannot read the tickets of another: each keeps its own in the browser.
   const replica = randomBytes(3).toString("hex");

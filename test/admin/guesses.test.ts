@@ -164,6 +164,19 @@ describe("a guess", () => {
       assert.ok(unknown < 90, `new browser: ${unknown} s`);
     });
 
+  test("waits no longer when the service stops", async () => {
+    const stopping = new AbortController();
+    const guesses = createGuesses({ wrongGuesses: memory(), stopping: stopping.signal, nowMs: () => 0 });
+    const guesser = { device: undefined, hasWaited: false };
+    for (let network = 0; network < 20; network += 1)
+      await guesses.check({ ...guesser, address: `192.0.${network}.1` }, async () => false);
+    const waiting = [1, 2, 3].map((network) =>
+      guesses.check({ ...guesser, address: `198.51.${network}.1` }, async () => true),
+    );
+    stopping.abort();
+    assert.ok((await Promise.all(waiting)).every(isWait));
+  });
+
   test("that another replica counted makes wait here too, and so does one from before a restart", async () => {
     const wrongGuesses = memory();
     const guesser = { address: "192.0.2.1", device: undefined, hasWaited: false };
