@@ -2,7 +2,7 @@
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { chmod, mkdtemp, readdir, rm } from "node:fs/promises";
+import { chmod, mkdtemp, readdir, realpath, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -153,14 +153,24 @@ export async function nothingRuns(folder: string): Promise<void> {
 
 type Fact = { ready?: { socketDir: string; version: string }; stopped?: boolean; problem?: string; message?: string };
 
+type HostedBy = {
+  repository?: string;
+  env?: NodeJS.ProcessEnv;
+  /** A command that runs another one. */
+  by?: string[];
+  account?: { uid?: number; gid?: number };
+};
+
 /** Another program with an embedded database: host.ts beside this file, compiled, of this project or of a copy of it. */
 export function host(
   t: TestContext,
   options: { dataDir: string; binDir?: string; settings?: Record<string, string> },
-  { repository = fileURLToPath(new URL("../../..", import.meta.url)), env = {} as NodeJS.ProcessEnv } = {},
+  { repository = fileURLToPath(new URL("../../..", import.meta.url)), env = {}, by = [], account = {} }: HostedBy = {},
 ) {
   const script = join(repository, "test/database/embedded/host.js");
-  const child = spawn(process.execPath, [script, JSON.stringify({ settings: quick, ...options })], {
+  const [file = "", ...args] = [...by, process.execPath, script, JSON.stringify({ settings: quick, ...options })];
+  const child = spawn(file, args, {
+    ...account,
     env: { ...process.env, ...env },
     stdio: ["pipe", "pipe", "inherit"],
   });
@@ -191,7 +201,7 @@ export async function projectCopy(t: TestContext, to?: string): Promise<string> 
   await run("cp", [join(root, "package.json"), copy]);
   await run("cp", [join(root, "test/database/embedded/host.js"), join(copy, "test/database/embedded")]);
   await run("mkdir", ["-p", join(copy, "node_modules")]);
-  await run("ln", ["-s", join(root, "node_modules/postgres"), join(copy, "node_modules/postgres")]);
+  await symlink(await realpath(join(root, "node_modules/postgres")), join(copy, "node_modules/postgres"));
   return copy;
 }
 
