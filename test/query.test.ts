@@ -178,6 +178,14 @@ test("closed profile, hidden hours and not owning the game are answers: stored, 
   }
 });
 
+test("an answer that is stored as of a later day, by a clock that was ahead, is asked again", async () => {
+  await store(1, { steam_status: "private", steam_checked_at: new Date(nowMs + 300 * 24 * 3_600_000) });
+  steam.states = { owned: owned(3) };
+  assert.equal((await ask(aboutPlayer(1))).json[0].steam_playtime, 180);
+  await store(2, { steam_status: "private", steam_checked_at: new Date(nowMs + 30_000) });
+  assert.equal((await ask(aboutPlayer(2))).json[0].steam_status, "private");
+});
+
 test("RECHECK_HOURS = 0 never asks again", async () => {
   const patient = await start({ config: { STEAM: { RECHECK_HOURS: 0 } } });
   try {
@@ -243,10 +251,21 @@ test("one player's failure does not spoil the others of the call", async () => {
   );
 });
 
-test("a row imported as unavailable is asked again by the next query", async () => {
-  await store(1, { steam_status: "unavailable" });
-  steam.states = { owned: owned(1) };
-  assert.equal((await ask(aboutPlayer(1))).json[0].steam_playtime, 60);
+test("a row that is stored as unavailable is asked again by the next query, whenever it was asked last", async () => {
+  const patient = await start({ config: { STEAM: { RECHECK_HOURS: 0 } } });
+  try {
+    for (const [index, to] of [service, patient].entries()) {
+      const checks = [null, new Date(0), new Date(nowMs)].entries();
+      for (const [offset, steam_checked_at] of checks) {
+        const number = index * 10 + offset;
+        await store(number, { steam_status: "unavailable", steam_checked_at });
+        steam.states = { owned: owned(1) };
+        assert.equal((await ask(aboutPlayer(number), { to })).json[0].steam_playtime, 60);
+      }
+    }
+  } finally {
+    await patient.stop();
+  }
 });
 
 test("the same player is asked once however many queries wait", async () => {

@@ -293,6 +293,48 @@ test("a refresh asks anew, and so does the next question after a failure", async
   assert.equal(stub.calls.length, 4);
 });
 
+/**
+ * A Steam with one call under way at a time and ten a day. Six are over, the seventh is held and the eighth waits, so that a
+ * refresh that comes now waits too, and is over its four fifths of the day when its turn comes.
+ */
+async function almostUsedUp() {
+  let release = () => {};
+  const until = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  stub.states = { owned: owned(1), players: { [player(7)]: { owned: { ...owned(1), until } } } };
+  const { ask } = create({ callsPerDay: 10, limits: { callsAtOnce: 1 } });
+  for (let number = 1; number <= 6; number += 1) assert.equal(await ask(number), true);
+  const before = [ask(7), ask(8)];
+  return {
+    ask,
+    ends: async (asked: Promise<boolean>[]) => {
+      release();
+      assert.deepEqual(await Promise.all(before), [true, true]);
+      return Promise.all(asked);
+    },
+  };
+}
+
+test("a refresh has four fifths of the day's calls, also when it is over them only at its turn", async () => {
+  const { ask, ends } = await almostUsedUp();
+  assert.deepEqual(await ends([ask(9, { refresh: true })]), [false]);
+});
+
+test("who asks for a refresh and who does not share one call, which counts as an ordinary one, whoever was first", async () => {
+  for (const refreshes of [
+    [true, false],
+    [false, true],
+    [false, true, true],
+  ]) {
+    const { ask, ends } = await almostUsedUp();
+    stub.calls.length = 0;
+    const answers = await ends(refreshes.map((refresh) => ask(9, { refresh })));
+    assert.ok(answers.every(Boolean), refreshes.join());
+    assert.equal(stub.calls.filter(({ steamId }) => steamId === player(9)).length, 1);
+  }
+});
+
 test("at most eight calls are under way at once", async () => {
   let underWay = 0;
   let most = 0;

@@ -82,6 +82,22 @@ test("at equal signed times the larger figure wins", async () => {
   assert.equal((await stored()).bmSeconds, 101);
 });
 
+test("at equal signed times inside one batch the larger figure wins, whatever its place", async () => {
+  const batches: number[] = [];
+  const { saveBattlemetrics } = playtimesIn(db.database, { onBatch: (_, items) => batches.push(items) });
+  for (const [number, figures] of [
+    [1, [100, 300, 200]],
+    [2, [300, 200, 100]],
+    [3, [100, 200, 300]],
+  ] as const) {
+    await Promise.all(
+      figures.map((seconds) => saveBattlemetrics({ steamId: player(number), gameId: squad, seconds, signedAt: at(5) })),
+    );
+    assert.equal((await stored(number)).bmSeconds, 300, figures.join());
+  }
+  assert.deepEqual(batches, [3, 3, 3]);
+});
+
 test("a repeated or older time changes nothing, not even updated_at", async () => {
   await told(100, 5);
   const { updatedAt } = await stored();
