@@ -27,6 +27,17 @@ const mostIds = 120;
 const mostAnswerBytes = 4 * 1024 * 1024;
 const quietMs = 60_000;
 
+/** Started by a person, to try it, and not loaded by SquadJS. */
+const isProgram = isStarted();
+
+function isStarted() {
+  try {
+    return realpathSync(process.argv[1] ?? "") === realpathSync(fileURLToPath(import.meta.url));
+  } catch {
+    return false;
+  }
+}
+
 export default class PlaytimeServiceAPI {
   // SquadJS takes every file of its folder for a plug-in: these keep `npm run build-config` and `build-readme` working.
   static description =
@@ -43,7 +54,7 @@ export default class PlaytimeServiceAPI {
    * @param {number} gameID Steam's number of the game: 393380 for Squad
    */
   constructor(fullApiUrl, secretKey, gameID) {
-    if (typeof fullApiUrl === "object" && fullApiUrl !== null)
+    if (typeof fullApiUrl === "object" && fullApiUrl !== null && !(fullApiUrl instanceof URL))
       throw new Error('PlaytimeServiceAPI is no plug-in of its own: set "enabled": false for it in config.json.');
     this.fullApiURL = fullApiUrl;
     this.gameID = gameID;
@@ -290,7 +301,7 @@ function createShared() {
     },
     /** At most one line a minute, however many calls fail. */
     complain: ({ message }) => {
-      if (performance.now() - complainedAtMs < quietMs) return;
+      if (isProgram || performance.now() - complainedAtMs < quietMs) return;
       complainedAtMs = performance.now();
       console.error(`[PlaytimeServiceAPI] ${message}`);
     },
@@ -465,12 +476,4 @@ function connectionFor(config) {
   return { address, secret };
 }
 
-function isProgram() {
-  try {
-    return realpathSync(process.argv[1] ?? "") === realpathSync(fileURLToPath(import.meta.url));
-  } catch {
-    return false;
-  }
-}
-
-if (isProgram()) process.exitCode = await main(process.argv.slice(2));
+if (isProgram) process.exitCode = await main(process.argv.slice(2));

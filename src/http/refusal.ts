@@ -2,7 +2,10 @@ import { Malformed } from "../parse.ts";
 
 /** Every "no" to a caller: its code, status, and words that a person can act on. */
 const refusals = {
-  "not-found": [404, "There is nothing at this address."],
+  "not-found": [
+    404,
+    "There is nothing at this address. BattleMetrics calls /set-playtime/bm/<path>/, scripts call /get-playtime/<path>/.",
+  ],
   "method-not-allowed": [405, "This address does not take this method; see the Allow header."],
   "unknown-path": [
     404,

@@ -133,7 +133,7 @@ describe("against the live service", () => {
     ]);
     assert.equal(good.stdout, `Asking ${address}\n${first}  Steam: 100.0 h (ok)  by BattleMetrics: 2.0 h\n`);
     assert.deepEqual([good.code, wrong.code, none.code, help.code], [0, 1, 1, 2]);
-    assert.match(wrong.stderr, /401 The signature/);
+    assert.match(wrong.stderr, /^Playtime-Service at .*: 401 The signature.*\n$/);
     assert.match(none.stderr, /config\.json is not there/);
     assert.match(help.stdout, /^Usage: node playtime-service-api\.js --try/);
   });
