@@ -89,7 +89,7 @@ test("a secret is taken from the command line or standard input, a short one wit
 test("a path that is taken, a wrong path, kind or game are refused, each with its exit code", async () => {
   await insertConnections(db);
   const refusals: [string, number, RegExp][] = [
-    ["connections add script PLUGIN", 1, /There is a script connection "plugin" already/],
+    ["connections add script PLUGIN", 1, /There is already a script connection "plugin"/],
     ["connections add script a/b", 2, /the path must be 1 to 255 characters without \//],
     [
       "connections add webhook a",
@@ -100,11 +100,11 @@ test("a path that is taken, a wrong path, kind or game are refused, each with it
     ["connections add script", 2, /Expected <battlemetrics\|script> <path>, found script/],
     ["connections add script a --gmae 5", 2, /Unknown option '--gmae'/],
     ["connections show script nobody", 1, /There is no script connection "nobody"/],
-    ["connections remove script plugin", 2, /--yes is needed/],
+    ["connections remove script plugin", 2, /add --yes/],
     ["players show 123", 2, /the Steam ID must be a SteamID64/],
-    ["players show 76561198012345678", 1, /Nothing is known of 76561198012345678 yet/],
+    ["players show 76561198012345678", 1, /Nothing is known about 76561198012345678 yet/],
     ["players delete 123", 2, /the Steam ID must be a SteamID64/],
-    ["players delete 76561198012345678 --yes", 1, /Nothing is known of 76561198012345678\./],
+    ["players delete 76561198012345678 --yes", 1, /Nothing is known about 76561198012345678\./],
     ["nonsense", 2, /There is no command "nonsense"/],
     ["connections", 2, /There is no command "connections".*connections list/s],
   ];
@@ -172,7 +172,7 @@ test("players delete removes a player from all games, once that is confirmed", a
   const left = async () => (await db.sql`select from playtimes`).length;
   const asked = await run("players delete 76561198012345678");
   assert.deepEqual([asked.code, await left()], [2, 3]);
-  assert.match(asked.err, /--yes is needed/);
+  assert.match(asked.err, /add --yes/);
   const { code, out } = await run("players delete 76561198012345678 --yes");
   assert.deepEqual([code, await left()], [0, 1]);
   assert.match(out, /^Deleted\./);

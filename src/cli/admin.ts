@@ -9,8 +9,8 @@ export const adminCommands: Record<string, Command> = {
     summary: "set the password of the panel at /admin/, and sign everybody out there",
     details: [
       "--password -    read the password from standard input. One that stands here itself (--password P) is seen by other",
-      "                users of the machine, in ps, and stays in the shell's history.",
-      "                Without it a terminal asks for it, and otherwise a strong one is made.",
+      "                users of the machine (in ps) and stays in the shell's history.",
+      "                Without it you are asked on a terminal; elsewhere a strong one is made.",
     ],
     options: { password: { type: "string" } },
     run: setPassword,
@@ -31,9 +31,9 @@ async function setPassword(context: Context): Promise<void> {
   const { chosen, isMade } = await passwordFrom(context);
   await signInsIn(await context.open()).setPassword(chosen);
   print(isMade ? `The password of the panel is now: ${chosen}` : "The password of the panel is set.");
-  print("Whoever was signed in is signed out.");
+  print("Everybody who was signed in is signed out.");
   if (config.ADMIN.PASSWORD !== "")
-    warn("But the config has a password too, [ADMIN] PASSWORD, and that one counts as long as it stands there.");
+    warn("But the config holds a password too ([ADMIN] PASSWORD): that one is used for as long as it is there.");
   if (!config.ADMIN.ENABLED) warn("But the panel is switched off: [ADMIN] ENABLED = false.");
 }
 

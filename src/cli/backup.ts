@@ -9,16 +9,18 @@ import { progressBar } from "./progress.ts";
 export const backupCommands: Record<string, Command> = {
   backup: {
     args: "<file>",
-    summary: "write all connections (with secrets) and players into one file",
-    details: ["The file is new and only its owner may read it; - writes to standard output. The service may run."],
+    summary: "write all connections (with secrets) and players to one file",
+    details: [
+      "The file must be new, and only its owner can read it; - writes to standard output. The service may run.",
+    ],
     run: backup,
   },
   restore: {
     args: "<file>",
-    summary: "put a backup into the database",
+    summary: "restore a backup into the database",
     details: [
-      "The file is checked first, and taken whole or not at all; - reads it from standard input.",
-      "--replace       in the place of all connections and players that are there",
+      "The file is checked first and restored completely or not at all; - reads it from standard input.",
+      "--replace       remove all connections and players in the database first",
       "--yes           do not ask",
     ],
     options: { replace: { type: "boolean" }, yes: { type: "boolean" } },
@@ -34,7 +36,7 @@ async function backup(context: Context): Promise<void> {
     writeOutput(name, context, (to) => writeBackup({ database, to, onProgress }), { command: "backup", isText: false }),
   );
   const print = name === "-" ? context.warn : context.print;
-  print(`Written: ${amounts(rows)}. The file holds the secrets: keep it where others cannot read it.`);
+  print(`Written: ${amounts(rows)}. The file holds the secrets: keep it where nobody else can read it.`);
 }
 
 function restore(context: Context): Promise<void> {

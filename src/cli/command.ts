@@ -49,7 +49,7 @@ export class CommandProblem extends Error {
 /** Goes on after --yes, or when the answer on the terminal is yes; throws CommandProblem with `words` after any other. */
 export async function confirm({ options, ask }: Context, question: string, words: string): Promise<void> {
   if (options["yes"] === true) return;
-  if (!ask) throw new UsageProblem("Without a terminal to ask on, --yes is needed.");
+  if (!ask) throw new UsageProblem("There is no terminal to ask on: add --yes.");
   const reply = await ask(`${question} Type yes: `);
   if (reply.trim().toLowerCase() !== "yes") throw new CommandProblem(words);
 }

@@ -15,27 +15,27 @@ import { howToUse } from "./how-to-use.ts";
 
 const secretDetails = [
   "--secret -      read the HMAC secret from standard input. A secret that stands here itself (--secret S) is seen by",
-  "                other users of the machine, in ps, and stays in the shell's history.",
-  "                Without it a terminal asks for it, and otherwise a strong one is made.",
+  "                other users of the machine (in ps) and stays in the shell's history.",
+  "                Without it you are asked on a terminal; elsewhere a strong one is made.",
 ];
 
 export const connectionCommands: Record<string, Command> = {
   "connections add": {
     args: "<battlemetrics|script> <path>",
-    summary: "let BattleMetrics or a script in",
+    summary: "add a connection for BattleMetrics or a script",
     details: [
-      "--game N        a fixed game id (393380 for Squad), whatever the sender says",
+      "--game N        a fixed game id (393380 for Squad); the sender's is ignored",
       ...secretDetails,
-      "--disabled      make it switched off",
+      "--disabled      switched off at first",
     ],
     options: { game: { type: "string" }, secret: { type: "string" }, disabled: { type: "boolean" } },
     printsJson: true,
     run: add,
   },
-  "connections list": { args: "", summary: "all connections", printsJson: true, run: list },
+  "connections list": { args: "", summary: "list all connections", printsJson: true, run: list },
   "connections show": {
     args: "<kind> <path>",
-    summary: "one connection, and what to paste where",
+    summary: "show one connection, and what to paste where",
     details: ["--reveal        show the secret too"],
     options: { reveal: { type: "boolean" } },
     printsJson: true,
@@ -53,7 +53,7 @@ export const connectionCommands: Record<string, Command> = {
   },
   "connections set-secret": {
     args: "<kind> <path>",
-    summary: "give a connection another secret",
+    summary: "set another secret for a connection",
     details: secretDetails,
     options: { secret: { type: "string" } },
     printsJson: true,
@@ -61,15 +61,15 @@ export const connectionCommands: Record<string, Command> = {
   },
   "connections rotate": {
     args: "<kind> <path>",
-    summary: "give a connection another secret; the old one is accepted too for a while",
-    details: ["--keep-old T    for how long: 24h (as without it), 30m, 7d, or 0", ...secretDetails],
+    summary: "set another secret for a connection; the old one stays accepted for a while",
+    details: ["--keep-old T    for how long: 30m, 24h (the default), 7d, or 0", ...secretDetails],
     options: { "keep-old": { type: "string" }, secret: { type: "string" } },
     printsJson: true,
     run: (context) => setSecret(context, duration(stringOption(context.options, "keep-old") ?? "24h", "--keep-old")),
   },
   "connections remove": {
     args: "<kind> <path>",
-    summary: "remove a connection for good",
+    summary: "delete a connection",
     details: ["--yes           do not ask"],
     options: { yes: { type: "boolean" } },
     run: remove,
@@ -82,7 +82,7 @@ async function add(context: Context): Promise<void> {
   const game = stringOption(context.options, "game");
   const fixedGameId = game === undefined ? null : gameId(game, "--game");
   const table = connectionsIn(await context.open());
-  const taken = `There is a ${kind} connection "${path}" already. See: connections show ${kind} ${path}`;
+  const taken = `There is already a ${kind} connection "${path}". See: connections show ${kind} ${path}`;
   if (await table.one(kind, path)) throw new CommandProblem(taken);
   if (path !== given) context.warn(`The path was changed to "${path}": paths are in lower case and without blanks.`);
   const connection = {
@@ -105,7 +105,7 @@ async function list(context: Context): Promise<void> {
   const connections = await connectionsIn(await context.open()).list();
   if (context.options["json"]) return context.print(JSON.stringify(connections.map(publicly), null, 2));
   if (connections.length === 0)
-    return context.print("There is no connection yet. Make one: connections add battlemetrics my-server");
+    return context.print("There is no connection yet. Add one: connections add battlemetrics my-server");
   const rows = connections.map((one) => [
     one.kind,
     one.path,
@@ -213,9 +213,7 @@ async function secretFor(kind: Kind, { options, ask, readInput, warn }: Context)
   }
   const chosen = secret === undefined ? makeSecret() : secretText(withoutEnding(secret, warn), "the secret");
   if ([...chosen].length < shortSecretCharacters)
-    warn(
-      `The secret is shorter than ${shortSecretCharacters} characters: it could be guessed. It is taken all the same.`,
-    );
+    warn(`The secret is shorter than ${shortSecretCharacters} characters: it could be guessed. It is accepted anyway.`);
   return chosen;
 }
 

@@ -76,15 +76,15 @@ function problemOf(error: unknown, file: string): CommandProblem | undefined {
   if (error instanceof Error && error.name === "PostgresError")
     return new CommandProblem(`The database: ${reasonOf(error)}.`);
   const words: Record<string, string> = {
-    ENOENT: `${file}: there is no such file or folder.`,
-    EEXIST: `${file} is there already: name another file, or move that one away.`,
+    ENOENT: `${file}: this file or folder does not exist.`,
+    EEXIST: `${file} exists already: name another file, or move that one away.`,
     EISDIR: `${file} is a folder: name a file in it.`,
     EACCES: `${file}: this user may not do that. Name a file elsewhere, or use another user.`,
-    EROFS: `${file}: nothing can be written there. In a container, use - and send it to a file outside: … > FILE`,
+    EROFS: `${file}: nothing can be written there. In a container use - and redirect it to a file outside: … > FILE`,
     ENOSPC: `${file}: the disk is full. Nothing was left behind; make room, or name a file on another disk.`,
     EDQUOT: `${file}: this user's share of the disk is used up. Nothing was left behind.`,
     EFBIG: `${file}: a file may not be that large here. Nothing was left behind.`,
-    EPIPE: "What was to take the output has ended.",
+    EPIPE: "The program that reads the output has ended.",
   };
   const isOfSystem = error instanceof Error && "syscall" in error;
   const known = words[errorCode(error)];

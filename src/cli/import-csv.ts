@@ -7,10 +7,10 @@ import { progressBar } from "./progress.ts";
 export const importCsvCommands: Record<string, Command> = {
   "import-csv": {
     args: "<file>",
-    summary: "take players' times from a table (CSV)",
+    summary: "read players' times from a table (CSV)",
     details: [
       "The first line names the columns, in any order: steam_id and game_id; steam_seconds (or steam_hours), bm_seconds (or",
-      "bm_hours), created_at and updated_at if there are such. - reads standard input. A wrong row anywhere, and nothing is taken.",
+      "bm_hours), created_at and updated_at are optional. - reads standard input. If one row is wrong, nothing is imported.",
       "--game N        the game of all rows (393380 for Squad), instead of a column",
     ],
     options: { game: { type: "string" } },
@@ -26,21 +26,21 @@ function run(context: Context): Promise<void> {
     const { players, unused, ...checked } = await checkPlayers(file, options);
     if (checked.problemCount > 0) throw new CommandProblem(refusal(checked));
     if (players === 0) throw new CommandProblem(noRows);
-    if (unused.length > 0) context.warn(`Columns that are not read: ${unused.join(", ")}.`);
+    if (unused.length > 0) context.warn(`These columns are ignored: ${unused.join(", ")}.`);
     const bar = progressBar(context.draw, "players");
     const { rows, unknown, older, signed } = await importPlayers(file, options, await context.open(), (done) =>
       bar(done, players),
     );
     const counts = [
-      [unknown, "taken"],
-      [older, "taken over an older row here"],
+      [unknown, "imported"],
+      [older, "imported over an older row"],
       [signed, "left: the row here has a time signed by BattleMetrics"],
       [rows - unknown - older - signed, "left: the row here, or another one of the table, is as new"],
     ] as const;
     const lines = counts.filter(([count]) => count > 0);
     context.print(
       table(
-        ["  PLAYERS", "WHAT BECAME OF THEM"],
+        ["  PLAYERS", "RESULT"],
         lines.map(([count, words]) => [count.toLocaleString("en").padStart(9), words]),
       ),
     );
@@ -57,11 +57,11 @@ function refusal({
     ...problems,
     ...(more > 0 ? [`… ${more.toLocaleString("en")} more.`] : []),
     ...(isRounded ? [advice] : []),
-    "Nothing was taken.",
+    "Nothing was imported.",
   ].join("\n");
 }
 
-const noRows = "The table has a line with the names of the columns, and no rows below it. Nothing was taken.";
+const noRows = "The table has a line with the names of the columns, and no rows below it. Nothing was imported.";
 
 const advice =
   "Begin with the table as it was before, and tell the spreadsheet on opening it (Excel: Data, From Text/CSV) that the column steam_id is text.";

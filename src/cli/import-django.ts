@@ -10,12 +10,12 @@ import { progressBar } from "./progress.ts";
 export const importDjangoCommands: Record<string, Command> = {
   "import-django": {
     args: "",
-    summary: "bring all over from the Django service",
+    summary: "copy everything from the Django service",
     details: [
       "--from -        read its address, postgres://user:password@host:5432/name, from standard input. An address that",
       "                stands here itself (--from URL) is seen by other users of the machine, in ps, and stays in the",
-      "                shell's history. Without it the tables are looked for in the configured database.",
-      "--dry-run       change nothing, only tell what would be done",
+      "                shell's history. Without it the tables are searched in the configured database.",
+      "--dry-run       change nothing, only show what would happen",
     ],
     options: { from: { type: "string" }, "dry-run": { type: "boolean" } },
     run,
@@ -56,12 +56,14 @@ async function importFrom(source: Sql, context: Context, wordsForNone: string): 
     context.draw?.("\n");
     if (errorCode(error) === "") throw error;
     throw new CommandProblem(
-      `The import stopped: ${reasonOf(error)}. What is here by now stays; run it again to bring over the rest.`,
+      `The import stopped: ${reasonOf(error)}. What was copied stays; run the command again to copy the rest.`,
     );
   });
   skipped.end();
   context.print(tallyTable(tally));
-  context.print(dryRun ? "\nA dry run: nothing was changed." : "\nA running service knows all of it within 5 seconds.");
+  context.print(
+    dryRun ? "\nThis was a dry run: nothing was changed." : "\nA running service follows within 5 seconds.",
+  );
 }
 
 /** A terminal shows a few; a file, to which standard error may go, takes more. */
@@ -124,7 +126,7 @@ function tallyTable(tally: Tally): string {
       words,
     ]);
   });
-  return table(["WHAT", "    COUNT", "WHAT BECAME OF IT"], rows);
+  return table(["WHAT", "    COUNT", "RESULT"], rows);
 }
 
-const rank = (words: string) => ["taken", "left", "skipped"].findIndex((start) => words.startsWith(start));
+const rank = (words: string) => ["imported", "left", "skipped"].findIndex((start) => words.startsWith(start));

@@ -12,15 +12,15 @@ import { writeOutput } from "./files.ts";
 import { progressBar } from "./progress.ts";
 
 export const playerCommands: Record<string, Command> = {
-  "players show": { args: "<steamId>", summary: "what is known of a player", printsJson: true, run: show },
+  "players show": { args: "<steamId>", summary: "show what is known about a player", printsJson: true, run: show },
   "players export": {
     args: "[file]",
-    summary: "players as a table (CSV)",
+    summary: "write players to a table (CSV)",
     details: [
-      "The file is new and only its owner may read it; without one the table goes to standard output.",
-      "--game N        only of this game",
-      "--steam X       only whose Steam time is known, or unknown",
-      "--battlemetrics X  only whose BattleMetrics time is known, or unknown",
+      "The file must be new, and only its owner can read it; without one the table goes to standard output.",
+      "--game N        only this game",
+      "--steam X       only players whose Steam time is known, or unknown",
+      "--battlemetrics X  only players whose BattleMetrics time is known, or unknown",
       "--days N,M      with the seconds of the last days, such as 7,30, in further columns",
       "--spreadsheet   in a form that Excel and others open without changing the Steam IDs; hours are rounded",
       `--status X      only with this answer of Steam: ${steamStatuses.join(", ")}`,
@@ -53,7 +53,7 @@ async function show(context: Context): Promise<void> {
     const all = rows.map((row, index) => ({ ...row, days: recent[index]?.days ?? [] }));
     return context.print(JSON.stringify(all, null, 2));
   }
-  if (rows.length === 0) throw new CommandProblem(`Nothing is known of ${player} yet.`);
+  if (rows.length === 0) throw new CommandProblem(`Nothing is known about ${player} yet.`);
   const head = ["GAME", "STEAM", "STEAM STATUS", "STEAM CHECKED", "BATTLEMETRICS", "SIGNED", "CREATED", "UPDATED"];
   context.print(table([...head, "YOUR SERVERS", "LAST SEEN"], rows.map(cells)));
   for (const [index, { gameId }] of rows.entries()) {
@@ -100,11 +100,11 @@ async function remove(context: Context): Promise<void> {
   const player = steamId(context.positionals[0], "the Steam ID");
   const database = await context.open();
   const rows = await playtimesIn(database).ofPlayer(player);
-  if (rows.length === 0) throw new CommandProblem(`Nothing is known of ${player}.`);
+  if (rows.length === 0) throw new CommandProblem(`Nothing is known about ${player}.`);
   const games = rows.map(({ gameId }) => gameId).join(", ");
   await confirm(context, `Delete all data of ${player} (game ${games})?`, "Nothing was deleted.");
   await removePlayer(database, player);
-  context.print(`Deleted. When BattleMetrics or a script names ${player} again, it begins anew.`);
+  context.print(`Deleted. If BattleMetrics or a script names ${player} again, a new record begins.`);
 }
 
 function cells(row: Playtime): string[] {

@@ -9,7 +9,7 @@ import { type Command, type Context, table } from "./command.ts";
 export const statsCommands: Record<string, Command> = {
   stats: {
     args: "",
-    summary: "how the service stands, as the panel's overview shows it",
+    summary: "show what the panel's overview shows",
     printsJson: true,
     run: stats,
   },

@@ -21,7 +21,7 @@ async function run(context: Context): Promise<void> {
   if (context.options["json"]) context.print(JSON.stringify({ status, body: text }));
   else context.print(`sent      ${body}\nanswered  ${status} ${text}`);
   if (status !== 200) throw new CommandProblem(adviceFor(status, text));
-  if (!context.options["json"]) context.print("The service takes what this connection signs.");
+  if (!context.options["json"]) context.print("The service accepts requests of this connection.");
 }
 
 /** How long a running service may take to learn of a change, with some slack. */

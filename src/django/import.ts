@@ -71,8 +71,8 @@ async function importPlayers(
     writing = (async () => {
       await onSkipped(skipped);
       const found = await writePlayers(sql, players, dryRun);
-      add(counts, "taken", found.unknown);
-      add(counts, "taken over an older row here", found.older);
+      add(counts, "imported", found.unknown);
+      add(counts, "imported over an older row", found.older);
       add(counts, "left: the row here has a time signed by BattleMetrics", found.signed);
       add(counts, "left: the row here is as new", players.length - found.unknown - found.older - found.signed);
       done += rows.length;
@@ -119,11 +119,11 @@ async function importConnection(
   const found = await table.one(kind, path);
   if (!found) {
     if (!dryRun) await table.add(connection);
-    if (secret !== null) return "taken";
+    if (secret !== null) return "imported";
     onRemark(
       `${name}: its secret is empty: it comes switched off. Give it one: connections set-secret ${kind} ${path}, then connections enable ${kind} ${path}.`,
     );
-    return "taken, switched off: its secret is empty";
+    return "imported switched off: its secret is empty";
   }
   if (secret === null || found.secret === secret) return "left: it is here already";
   onRemark(

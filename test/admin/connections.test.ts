@@ -52,7 +52,7 @@ describe("a new connection", () => {
   test("for BattleMetrics takes the secret that is shown there, and its page has all to paste", async () => {
     const secret = "secret-of-battlemetrics-0123";
     const page = await create("battlemetrics", { path: " My Server ", game: "393380", secret });
-    assert.match(textOf(page.html), /The connection is made/);
+    assert.match(textOf(page.html), /Connection created/);
     assert.deepEqual(valuesOf(page.html), [
       `${service.url}/set-playtime/bm/my-server/`,
       secret,
@@ -79,9 +79,9 @@ describe("a new connection", () => {
       return answer.html;
     };
     await refused("battlemetrics", { path: "new", secret: "" }, /Paste the secret/);
-    await refused("script", { path: "Taken" }, /There is such a connection already/);
-    await refused("script", { path: "new", game: "Squad" }, /A whole number, or nothing/);
-    await refused("script", { path: "new", game: "-1" }, /A whole number, or nothing/);
+    await refused("script", { path: "Taken" }, /This path is already in use/);
+    await refused("script", { path: "new", game: "Squad" }, /Enter a whole number/);
+    await refused("script", { path: "new", game: "-1" }, /Enter a whole number/);
     const html = await refused("script", { path: "a/b", game: "5" }, /1 to 255 characters, without \//);
     assert.match(html, /value="a\/b"/);
     assert.match(html, /name="game" value="5"/);
@@ -201,7 +201,7 @@ test("its path and game can be changed, its log goes along, and another's path i
   assert.equal((await ask("before", "a secret of sixteen")).status, 404);
   assert.equal((await stored("after"))["fixed_game_id"], 5);
   const taken = await browser.post("/admin/connections/script/after/", { action: "change", path: "other", game: "" });
-  assert.deepEqual([taken.status, /There is such a connection already/.test(taken.html)], [400, true]);
+  assert.deepEqual([taken.status, /This path is already in use/.test(taken.html)], [400, true]);
 });
 
 test("it is deleted with its log after a question", async () => {
@@ -225,7 +225,7 @@ describe("Try it", () => {
     for (const path of ["battlemetrics/bm", "script/plugin"]) {
       const page = await browser.post(`/admin/connections/${path}/`, { action: "try" });
       assert.equal(page.status, 200);
-      assert.match(textOf(page.html), /The service takes what this connection signs.*Answer 200/);
+      assert.match(textOf(page.html), /The service accepts requests of this connection.*Answer 200/);
     }
     assert.equal((await db.sql`select from playtimes`).length, 0);
   });
@@ -246,7 +246,7 @@ describe("Try it", () => {
     await create("script", { path: "plugin" });
     await act("script/plugin", "disable");
     const page = await browser.post("/admin/connections/script/plugin/", { action: "try" });
-    assert.match(textOf(page.html), /The service refused it.*403.*disabled-connection/);
+    assert.match(textOf(page.html), /The service refused the sample.*403.*disabled-connection/);
   });
 });
 

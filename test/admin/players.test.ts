@@ -142,8 +142,8 @@ test("the links of a list keep its filter, and the next page goes on behind the 
 
 test("without players the list says where they come from; a search that finds nobody offers more", async () => {
   await db.sql`truncate playtimes`;
-  assert.match((await browser.get("/admin/players/")).html, /They come with the first delivery or query/);
-  assert.match((await browser.get("/admin/players/?game=1")).html, /Nobody matches/);
+  assert.match((await browser.get("/admin/players/")).html, /They appear with the first delivery or query/);
+  assert.match((await browser.get("/admin/players/?game=1")).html, /No player matches/);
   const { html } = await browser.get(`/admin/players/?q=${player(3)}`);
   assert.ok(html.includes(`<a href="/admin/players/${player(3)}/">Ask Steam about this player</a>`));
 });
@@ -209,7 +209,7 @@ test("a player's page shows all games; one that nobody knows is said to be unkno
     assert.ok(html.includes(part), part);
   const unknown = await browser.get(`/admin/players/${player(9)}/`);
   assert.equal(unknown.status, 404);
-  assert.match(unknown.html, /Nothing is known of this player yet/);
+  assert.match(unknown.html, /Nothing is known about this player yet/);
   assert.ok(!unknown.html.includes("Delete this player"));
   for (const id of ["1", "<script>", "%00", "%", "x".repeat(255), "77561198000000001"])
     assert.equal((await browser.get(`/admin/players/${id.replace("<", "%3C")}/`)).status, 404, id);
@@ -219,7 +219,7 @@ test("Steam is asked again at once, and the page says how it went", async () => 
   const own = `/admin/players/${player(2)}/`;
   steam.states = { owned: { games: [{ appid: squad, playtime_forever: 600 }] } };
   const asked = await browser.submit(own, { action: "ask", game: String(squad) });
-  assert.match(asked.html, /role="status">Steam has answered\. Game 393380: known\./);
+  assert.match(asked.html, /role="status">Steam answered\. Game 393380: known\./);
   assert.match(asked.html, /36,000 seconds/);
   steam.states = { owned: { private: true } };
   assert.match(
@@ -310,7 +310,7 @@ test("a time that cannot be read changes nothing, and stays in the form", async 
     steam: "1",
     battlemetrics: "",
   });
-  assert.match(gone.html, /has been deleted in the meantime/);
+  assert.match(gone.html, /was deleted in the meantime/);
 });
 
 test("times are read as people type them", () => {

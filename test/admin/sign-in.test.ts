@@ -40,7 +40,7 @@ test("until a password is set nobody gets in, and the page says how to set one",
   const browser = createBrowser(service);
   const page = await browser.get("/admin/sign-in/");
   assert.equal(page.status, 200);
-  assert.match(textOf(page.html), /The panel is shut.*npm run cli -- admin password/);
+  assert.match(textOf(page.html), /The panel is closed.*npm run cli -- admin password/);
   assert.doesNotMatch(page.html, /<input[^>]*password/);
   assert.equal((await browser.post("/admin/sign-in/", { password: "" })).headers.get("set-cookie"), null);
   assert.equal((await browser.get("/admin/")).location, "/admin/sign-in/?next=%2Fadmin%2F");

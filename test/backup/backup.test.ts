@@ -115,7 +115,7 @@ describe("a backup", { concurrency: 4 }, () => {
     assert.equal((await stat(file)).mode & 0o777, 0o600);
     const { code, err } = await run(db, `backup ${file}`);
     assert.equal(code, 1);
-    assert.match(err, /all\.backup is there already: name another file/);
+    assert.match(err, /all\.backup exists already: name another file/);
   });
 
   test("of nothing restores nothing", async (t) => {
@@ -192,9 +192,12 @@ describe("a backup", { concurrency: 4 }, () => {
   test("goes where there is a folder, and says so where there is none", async (t) => {
     const db = await emptyDatabase(t);
     const folder = await scratch(t);
-    assert.match((await run(db, `backup ${folder}/no/such.backup`)).err, /there is no such file or folder\.$/);
-    assert.match((await run(db, `backup ${folder}`)).err, /is there already/);
-    assert.match((await run(db, `restore ${folder}/none.backup`)).err, /none\.backup: there is no such file/);
+    assert.match((await run(db, `backup ${folder}/no/such.backup`)).err, /this file or folder does not exist\.$/);
+    assert.match((await run(db, `backup ${folder}`)).err, /exists already/);
+    assert.match(
+      (await run(db, `restore ${folder}/none.backup`)).err,
+      /none\.backup: this file or folder does not exist/,
+    );
     assert.match((await run(db, `restore ${folder}`)).err, /is a folder/);
   });
 });
@@ -347,7 +350,7 @@ describe("a restore into a database that is not empty", { concurrency: 4 }, () =
     assert.match(without.err, /^The database is not empty: .*--replace/);
     const unasked = await run(db, `restore ${file} --replace`);
     assert.equal(unasked.code, 2);
-    assert.match(unasked.err, /^Without a terminal to ask on, --yes is needed\./);
+    assert.match(unasked.err, /^There is no terminal to ask on: add --yes\./);
     assert.deepEqual(await contentOf(db), before);
     const replaced = await run(db, `restore ${file} --replace --yes`);
     assert.equal(replaced.code, 0, replaced.err);

@@ -23,14 +23,14 @@ describe("the keyboard", { skip }, () => {
     await page.keyboard.type("squadjs");
     await tabTo(page, "Create");
     await page.keyboard.press("Space");
-    await page.getByText("The connection is made.").waitFor();
+    await page.getByText("Connection created.").waitFor();
     await tabTo(page, "Copy");
     await tabTo(page, "Python");
     await page.keyboard.press("Enter");
     await page.getByText("import hashlib").waitFor();
     await tabTo(page, "Switch off", { backwards: true });
     await page.keyboard.press("Enter");
-    await page.getByText("Switched off: nothing is let in.").waitFor();
+    await page.getByText("Switched off. Its requests are refused.").waitFor();
     await tabTo(page, "RU", { backwards: true });
     await page.keyboard.press("Space");
     await page.locator("html[lang=ru]").waitFor();

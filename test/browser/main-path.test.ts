@@ -49,12 +49,12 @@ describe("the main path", { skip }, () => {
       await sees("The password is wrong.");
       await page.getByLabel("Password").fill(panelPassword);
       await click("button", "Sign in");
-      await sees("Nobody is let in yet");
+      await sees("There is no connection yet");
 
       await click("link", "Add a BattleMetrics connection");
       await page.getByLabel("Path").fill("My Server");
       await click("button", "Make a secret");
-      await sees("The connection is made.");
+      await sees("Connection created.");
       const webhook = await shown(page, ["URL", "Secret", "Content type", "Body"]);
       assert.equal(webhook["URL"], `${service.url}/set-playtime/bm/my-server/`);
       const deliver = (secret: string, steamId: string, seconds: number) => {
@@ -105,7 +105,7 @@ describe("the main path", { skip }, () => {
       await click("link", "Connections");
       await click("link", "my-server");
       assert.doesNotMatch(await page.content(), new RegExp(firstSecret));
-      await page.getByLabel("The old one is accepted for").selectOption({ label: "24 hours" });
+      await page.getByLabel("Keep accepting the old one for").selectOption({ label: "24 hours" });
       await click("button", "Set the secret");
       await sees("The new secret is set.");
       const rotated = await shown(page, ["Secret", "Old secret"]);
@@ -113,14 +113,14 @@ describe("the main path", { skip }, () => {
       assert.notEqual(rotated["Secret"], firstSecret);
       assert.equal((await deliver(firstSecret, boris, 3_600)).status, 200);
       assert.equal((await deliver(rotated["Secret"] ?? "", boris, 3_601)).status, 200);
-      await click("button", "No longer accept it");
+      await click("button", "Stop accepting it");
       await sees("The old secret is no longer accepted.");
       assert.equal((await deliver(firstSecret, boris, 3_602)).status, 401);
       await page.reload();
       await sees("The signature does not match");
 
       await click("button", "Send a sample");
-      await sees("The service takes what this connection signs.");
+      await sees("The service accepts requests of this connection.");
 
       await click("link", "Players");
       await page.getByRole("searchbox").fill(`https://steamcommunity.com/profiles/${boris}`);

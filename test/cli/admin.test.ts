@@ -66,7 +66,7 @@ test("admin password refuses a short one, and says when the config has one that 
     env: { PLAYTIME_ADMIN_PASSWORD: "that of the config", PLAYTIME_ADMIN_ENABLED: "false" },
   });
   assert.equal(code, 0);
-  assert.match(err, /\[ADMIN\] PASSWORD.*that one counts/);
+  assert.match(err, /\[ADMIN\] PASSWORD.*that one is used/);
   assert.match(err, /switched off/);
   assert.doesNotMatch(err, /that of the config/);
 });
@@ -140,7 +140,7 @@ test("connections rotate sets another secret, and the old one is accepted for th
 test("stats tells what the overview shows, in text and JSON", async () => {
   const empty = await run("stats");
   assert.equal(empty.code, 0);
-  assert.match(empty.out, /Nobody is let in yet/);
+  assert.match(empty.out, /There is no connection yet/);
   await insertConnections(db);
   await db.sql`insert into playtimes (steam_id, game_id, steam_seconds, steam_status, bm_seconds) values (76561198000000001, 1, 360000, 'ok', 7200)`;
   await db.sql`
@@ -152,7 +152,7 @@ test("stats tells what the overview shows, in text and JSON", async () => {
   assert.match(out, /^players {3}1$/m);
   assert.match(out, /^steam {5}5 calls today of 90,000$/m);
   assert.match(out, /^battlemetrics bm {2}on {5}7 /m);
-  assert.match(out, /^! script plugin: one signature after the other is wrong/m);
+  assert.match(out, /^! script plugin: several signatures in a row were wrong/m);
   assert.match(out, /^100-500 {4}1 {6}0$/m);
   const json = JSON.parse((await run("stats --json")).out);
   assert.equal(json.players, 1);

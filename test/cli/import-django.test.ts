@@ -28,14 +28,14 @@ describe("the command import-django", { concurrency: 3 }, () => {
     const env = environmentOf(db);
     const dry = await cli("import-django --dry-run", { env });
     const table = [
-      "WHAT                           COUNT  WHAT BECAME OF IT",
+      "WHAT                           COUNT  RESULT",
       "battlemetrics connections          0  none in the Django service",
-      "script connections                 1  taken",
-      "players                            1  taken",
+      "script connections                 1  imported",
+      "players                            1  imported",
       "players                            1  skipped: bm_playtime must be a whole number from 0 to 2147483647",
       "",
     ].join("\n");
-    assert.deepEqual([dry.code, dry.out], [0, `${table}\nA dry run: nothing was changed.`]);
+    assert.deepEqual([dry.code, dry.out], [0, `${table}\nThis was a dry run: nothing was changed.`]);
     assert.equal(await stored(db), 0);
     const real = await cli("import-django", { env });
     assert.deepEqual([real.code, real.out.startsWith(table)], [0, true]);
@@ -55,14 +55,14 @@ describe("the command import-django", { concurrency: 3 }, () => {
 
     const alone = await cli("import-django --from -", { env, input: from });
     assert.deepEqual([alone.code, alone.err], [0, ""]);
-    assert.match(alone.out, /script connections +1 {2}taken\nplayers +1 {2}taken\n/);
+    assert.match(alone.out, /script connections +1 {2}imported\nplayers +1 {2}imported\n/);
 
     await insertTimes(source.sql, [{ steamId: other, bm: 2 }]);
     const log = createLog({ level: "error", readable: true, write: (line) => process.stderr.write(line) });
     const running = await startEmbedded({ dataDir, settings: { fsync: "off" }, log });
     t.after(running.stop);
     const beside = await cli(`import-django --from ${from}`, { env });
-    assert.match(beside.out, /players +1 {2}taken\nplayers +1 {2}left: the row here is as new\n/, beside.err);
+    assert.match(beside.out, /players +1 {2}imported\nplayers +1 {2}left: the row here is as new\n/, beside.err);
     const client = createClient(
       { host: running.socketDir, port: 5432, database: "postgres", user: embeddedUser, password: "", sslmode: "" },
       1,

@@ -71,7 +71,7 @@ describe("players of the Django service", () => {
       { steamId: "76561198000000004" },
       { steamId: "76561198000000001", gameId: 0, bm: 2147483647 },
     ]);
-    assert.deepEqual((await run(db)).counts["players"], { taken: 5 });
+    assert.deepEqual((await run(db)).counts["players"], { imported: 5 });
     const [row] = await db.sql`
       select created_at = ${created}::text::timestamptz and updated_at = ${updated}::text::timestamptz
         and steam_checked_at = updated_at as exact from playtimes where steam_id = ${player} and game_id = 393380`;
@@ -106,7 +106,7 @@ describe("players of the Django service", () => {
     ]);
     const { counts, skipped } = await run(db);
     assert.deepEqual(counts["players"], {
-      taken: 1,
+      imported: 1,
       "skipped: bm_playtime must be a whole number from 0 to 2147483647": 2,
       "skipped: steam_playtime must be a whole number from 0 to 2147483647": 2,
     });
@@ -129,7 +129,7 @@ describe("players of the Django service", () => {
     ]);
     const { counts, skipped } = await run(db);
     assert.deepEqual(counts["players"], {
-      taken: 1,
+      imported: 1,
       "skipped: steam_id must be a SteamID64: 16 to 18 digits that begin with 76": 5,
       "skipped: game_id must be a whole number from 0 to 2147483647": 1,
       "skipped: bm_playtime must be a whole number from 0 to 2147483647": 1,
@@ -147,7 +147,7 @@ describe("players of the Django service", () => {
       { steamId: `${player} `, bm: 2, updated: smaller },
     ]);
     assert.deepEqual((await run(db)).counts["players"], {
-      taken: 1,
+      imported: 1,
       "left: a newer row of the same player and game was there": 2,
     });
     assert.equal((await playersOf(db))[0]?.["bm"], 3);
@@ -164,7 +164,7 @@ describe("players of the Django service", () => {
     const progress: string[] = [];
     const { counts } = await run(db, { onProgress: (done, total) => progress.push(`${done}/${total}`) });
     assert.deepEqual(counts["players"], {
-      taken: 4500,
+      imported: 4500,
       "left: a newer row of the same player and game was there": 2,
     });
     assert.deepEqual(progress, ["2000/4502", "4000/4502", "4502/4502"]);
@@ -255,7 +255,7 @@ describe("over rows of ours", () => {
       { steamId: player, gameId: 6, steam: 120 },
     ]);
     assert.deepEqual((await run(db)).counts["players"], {
-      "taken over an older row here": 4,
+      "imported over an older row": 4,
       "left: the row here is as new": 2,
     });
     assert.deepEqual(
@@ -299,7 +299,7 @@ describe("connections of the Django service", () => {
         { kind: "script", path: "my-server", secret: "get-secret-1", enabled: true, game: null },
       ],
     );
-    assert.deepEqual([counts["battlemetrics"], counts["script"]], [{ taken: 3 }, { taken: 2 }]);
+    assert.deepEqual([counts["battlemetrics"], counts["script"]], [{ imported: 3 }, { imported: 2 }]);
     assert.deepEqual(remarks, []);
   });
 
@@ -319,8 +319,8 @@ describe("connections of the Django service", () => {
     ]);
     const { counts, remarks } = await run(db);
     assert.deepEqual(counts["script"], {
-      taken: 1,
-      "taken, switched off: its secret is empty": 1,
+      imported: 1,
+      "imported switched off: its secret is empty": 1,
       "left: it is here already, with another secret": 1,
       "skipped: its path is the same as another one's": 1,
       "skipped: the path must be 1 to 255 characters without / and control characters, and not . or ..": 1,

@@ -135,7 +135,7 @@ describe("the commands", () => {
     assert.deepEqual([ran.code, ran.out], [0, "Written: 2 players."]);
     assert.equal(await readFile(file, "utf8"), table);
     assert.equal((await stat(file)).mode & 0o777, 0o600);
-    assert.match((await run(`players export ${file}`)).err, /is there already/);
+    assert.match((await run(`players export ${file}`)).err, /exists already/);
     await rm(file);
   });
 
@@ -175,7 +175,7 @@ describe("the commands", () => {
         text += part;
       });
     await new Promise((resolve) => child.on("close", resolve));
-    assert.match(text, /^steam_id,[a-z_,]+\n(What was to take the output has ended\.\n)?$/);
+    assert.match(text, /^steam_id,[a-z_,]+\n(The program that reads the output has ended\.\n)?$/);
   });
 
   test("import-csv takes columns in any order, and leaves others", async () => {
@@ -189,8 +189,8 @@ describe("the commands", () => {
       ].join("\r\n"),
     );
     assert.equal(code, 0, err);
-    assert.equal(err, "Columns that are not read: name.");
-    assert.match(out, /^ {2}PLAYERS {2}WHAT BECAME OF THEM\n {8}3 {2}taken$/);
+    assert.equal(err, "These columns are ignored: name.");
+    assert.match(out, /^ {2}PLAYERS {2}RESULT\n {8}3 {2}imported$/);
     const rows = await stored();
     assert.deepEqual(
       rows.map(({ id, game, steam, status, bm }) => [id, game, steam, status, bm]),
@@ -224,7 +224,7 @@ describe("the commands", () => {
       );
     assert.match(
       (await importing("steam_id,game_id,hours\n76561198000000003,1,5\n")).err,
-      /the first line must be without a column hours: name it steam_hours or bm_hours.*\nNothing was taken\.$/,
+      /the first line must be without a column hours: name it steam_hours or bm_hours.*\nNothing was imported\.$/,
     );
   });
 
@@ -242,7 +242,7 @@ describe("the commands", () => {
     assert.deepEqual(column("steam_hours"), ["steam_hours", "2", ""]);
     assert.deepEqual(column("bm_hours"), ["bm_hours", "0", "2"]);
     await db.sql`truncate playtimes`;
-    assert.match((await run(`import-csv ${file}`)).out, /2 {2}taken$/);
+    assert.match((await run(`import-csv ${file}`)).out, /2 {2}imported$/);
     assert.deepEqual(
       (await stored()).map(({ id, steam, bm }) => [id, steam, bm]),
       [
@@ -270,14 +270,14 @@ describe("the commands", () => {
     assert.equal(without.code, 1);
     assert.match(
       without.err,
-      /^the first line must be .* with game_id among them \(or give --game\)\.\nNothing was taken\.$/,
+      /^the first line must be .* with game_id among them \(or give --game\)\.\nNothing was imported\.$/,
     );
     assert.equal((await importing(table, " --game 393380")).code, 0);
     assert.equal((await stored())[0]?.["game"], 393_380);
     assert.equal((await importing(table, " --game x")).code, 2);
   });
 
-  test("one wrong row, and nothing is taken; each is named with its line", async () => {
+  test("with one wrong row nothing is imported; each is named with its line", async () => {
     const good = Array.from({ length: 5_000 }, (_, n) => `${76561198000000001n + BigInt(n)},1,2`).join("\n");
     const { code, err } = await importing(
       `steam_id,game_id,bm_seconds\n${good}\n1234,1,2\n76561198000000001,-1,2\n76561198000000001,1,2.5\n76561198000000001,1\n`,
@@ -288,11 +288,11 @@ describe("the commands", () => {
       "line 5003: game_id must be a whole number from 0 to 2147483647.",
       "line 5004: bm_seconds must be a whole number from 0 to 2147483647.",
       "line 5005: the row must be 3 cells, as the first line has.",
-      "Nothing was taken.",
+      "Nothing was imported.",
     ]);
     assert.equal((await stored()).length, 0);
     const many = await importing(`steam_id,game_id\n${"x,y\n".repeat(1_500)}`);
-    assert.match(many.err, /\nline 21: [^\n]+\n… 1,480 more\.\nNothing was taken\.$/);
+    assert.match(many.err, /\nline 21: [^\n]+\n… 1,480 more\.\nNothing was imported\.$/);
   });
 
   test("an ID that a spreadsheet has rounded is refused, with what to do", async () => {
@@ -310,7 +310,7 @@ describe("the commands", () => {
       const { code, err } = await importing(`steam_id;game_id\n${id};393380\n`);
       assert.equal(code, 1, id);
       assert.match(err, words, id);
-      assert.match(err, /Nothing was taken\.$/);
+      assert.match(err, /Nothing was imported\.$/);
     }
     const column = ["76561198012345600", "76561198087654300", "76561198011111111", "76561198022222222"];
     assert.match((await importing(`steam_id,game_id\n${column.join(",1\n")},1\n`)).err, words);
@@ -342,7 +342,7 @@ describe("the commands", () => {
     );
     assert.match(
       out,
-      / 1 {2}taken over an older row here\n +1 {2}left: the row here has a time signed by BattleMetrics\n +1 {2}left: /,
+      / 1 {2}imported over an older row\n +1 {2}left: the row here has a time signed by BattleMetrics\n +1 {2}left: /,
     );
     assert.deepEqual(
       (await stored()).map(({ steam, status, bm }) => [steam, status, bm]),
@@ -362,7 +362,7 @@ describe("the commands", () => {
     const { out: table } = await run("players export");
     const before = (await stored()).map((row) => ({ ...row }));
     await db.sql`truncate playtimes`;
-    assert.match((await importing(table)).out, /3,000 {2}taken$/);
+    assert.match((await importing(table)).out, /3,000 {2}imported$/);
     assert.deepEqual(
       (await stored()).map((row) => ({ ...row })),
       before,
@@ -392,16 +392,16 @@ describe("the commands", () => {
     for (const text of ["", "\n\n", "hello\n", "\u0000\u0001", '{"a": 1}\n'])
       assert.match(
         (await importing(text)).err,
-        /^(the table|the first line) must be .*names of the columns.*Nothing was taken\.$/s,
+        /^(the table|the first line) must be .*names of the columns.*Nothing was imported\.$/s,
       );
     assert.match((await importing("steam_id,game_id,steam_id\n")).err, /without steam_id twice/);
-    assert.match((await run(`import-csv ${folder}/none.csv`)).err, /none\.csv: there is no such file/);
+    assert.match((await run(`import-csv ${folder}/none.csv`)).err, /none\.csv: this file or folder does not exist/);
     assert.deepEqual(await readdir(folder), []);
     await writeFile(join(folder, "empty.csv"), "steam_id,game_id\n,\n");
     assert.deepEqual(await run(`import-csv ${folder}/empty.csv`), {
       code: 1,
       out: "",
-      err: "The table has a line with the names of the columns, and no rows below it. Nothing was taken.",
+      err: "The table has a line with the names of the columns, and no rows below it. Nothing was imported.",
     });
   });
 });
