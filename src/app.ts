@@ -18,6 +18,7 @@ import { createSteam } from "./steam.ts";
 import { top } from "./top.ts";
 import { version } from "./version.ts";
 import { activityIn, createActivity } from "./watch/activity.ts";
+import { channelsOf } from "./watch/alert-channels.ts";
 import { createMetrics } from "./watch/metrics.ts";
 import { observed } from "./watch/observed.ts";
 import { webhook } from "./webhook.ts";
@@ -48,7 +49,8 @@ export async function createApp({ config, database, port, log, now = () => new D
     log,
     now,
   });
-  const isWatched = config.ADMIN.ENABLED;
+  const hasPanel = config.ADMIN.ENABLED;
+  const isWatched = hasPanel || channelsOf(config.ALERTS).length > 0;
   const watchers = [isWatched ? activity.record : undefined, metrics?.onEnd].filter((watcher) => watcher !== undefined);
   const shared = { directory, playtimes, now, hmacEnabled: config.HMAC.ENABLE };
 
@@ -86,11 +88,11 @@ export async function createApp({ config, database, port, log, now = () => new D
   const firstVisit = await firstVisitOf(config, database);
   const stopping = new AbortController();
   const shown = { config, directory, steam, activity };
-  const panel =
-    isWatched && panelHandler({ ...aside, ...shown, firstVisit, stopping: stopping.signal, port, now, log });
+  const panel = hasPanel && panelHandler({ ...aside, ...shown, firstVisit, stopping: stopping.signal, port, now, log });
   return {
     route: (call: Call) => (panel && /^\/admin(?:\/|$)/.test(call.path) ? panel : route(call)),
     firstVisit: firstVisit?.path,
+    steamStatus: steam.status,
     /** Answers what waits for its turn, which else would hold up a stop. */
     endWaits: () => stopping.abort(),
     stop: async () => {

@@ -46,6 +46,19 @@ const word: Parser<string> = (value, place) => {
   return trimmed;
 };
 
+/** The address of a webhook, pasted: whoever knows it can write there. */
+const secretUrlOrEmpty: Parser<string> = (value, place) => {
+  const given = word(value, place);
+  return given === "" ? given : httpUrl(given, place);
+};
+/** A chat of Telegram: a number (below 0 for groups), or the @name of a channel. */
+const chat: Parser<string> = (value, place) => {
+  const given = word(typeof value === "number" ? String(value) : value, place);
+  if (!/^(?:|-?[0-9]+|@\w+)$/.test(given))
+    throw new Malformed(place, "the number of a chat, or the @name of a channel");
+  return given;
+};
+
 /** Empty, or so long that it cannot be guessed. */
 const token: Parser<string> = (value, place) => {
   const given = word(value, place);
@@ -107,6 +120,13 @@ export const settings = {
   },
   METRICS: {
     TOKEN: secret(token, ""),
+  },
+  ALERTS: {
+    DISCORD_WEBHOOK: secret(secretUrlOrEmpty, ""),
+    TELEGRAM_TOKEN: secret(word, ""),
+    TELEGRAM_CHAT: setting(chat, ""),
+    TELEGRAM_API_URL: setting(httpUrl, "https://api.telegram.org"),
+    URL: secret(secretUrlOrEmpty, ""),
   },
   BACKUP: {
     EVERY_HOURS: setting(integer({ min: 0, max: 8_760 }), 0),
@@ -170,6 +190,7 @@ export async function readConfig({
     HISTORY: { ...history, TIME_ZONE: history.TIME_ZONE || (machineTimeZone() ?? "UTC") },
     ADMIN: section("ADMIN"),
     METRICS: section("METRICS"),
+    ALERTS: section("ALERTS"),
     BACKUP: section("BACKUP"),
     LOG: section("LOG"),
     DJANGO: section("DJANGO"),

@@ -9,6 +9,8 @@ import type { Log } from "./log.ts";
 import { openFilesLimit } from "./open-files.ts";
 import { historyOf } from "./players/deliveries.ts";
 import { removeOldDaysByAndBy } from "./players/old-days.ts";
+import { createAlerts } from "./watch/alerts.ts";
+import { conditionsIn } from "./watch/conditions.ts";
 import { lookForFuture } from "./watch/future.ts";
 
 export type Service = {
@@ -39,11 +41,26 @@ export async function startService({ config, log, onGone, settings }: ServiceOpt
       log,
     });
     const oldDays = removeOldDaysByAndBy({ database: opened.database.aside, history: historyOf(config.HISTORY), log });
+    const alerts = createAlerts({
+      settings: () => config.ALERTS,
+      language: config.DJANGO.LANGUAGE_CODE,
+      panelUrl: panelUrlOf(config),
+      database: opened.database,
+      conditions: conditionsIn({
+        database: opened.database.aside,
+        steam: app.steamStatus,
+        backupProblem: backups.problem,
+        dataDir: config.SERVER.DATA_DIR,
+        now: () => new Date(),
+      }),
+      log,
+    });
     return {
       port: server.port,
       database: opened,
       firstVisit: app.firstVisit,
       stop: async () => {
+        await alerts.stop();
         await backups.stop();
         await oldDays.stop();
         app.endWaits();
@@ -56,6 +73,11 @@ export async function startService({ config, log, onGone, settings }: ServiceOpt
     await opened.close();
     throw error;
   }
+}
+
+/** Empty where nobody else could open it. */
+function panelUrlOf({ ADMIN, SERVER }: Config): string {
+  return ADMIN.ENABLED && SERVER.PUBLIC_URL !== "" ? `${SERVER.PUBLIC_URL.replace(/\/+$/, "")}/admin/` : "";
 }
 
 const importWords =

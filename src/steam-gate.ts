@@ -34,6 +34,8 @@ export type GateStatus = {
   answeredAt: Date | undefined;
   /** Why the breaker is not closed, in a few words; else empty. */
   reason: string;
+  /** The breaker is not closed because Steam refuses the key or our address. */
+  isForbidden: boolean;
 };
 
 /** Both may change while it waits: another query may join with a later deadline. */
@@ -77,7 +79,7 @@ export function createGate(options: GateOptions): Gate {
   let timer: NodeJS.Timeout | undefined;
   const bucket = { tokens: limits.burstCalls, filledAtMs: clockMs() };
   const today = { date: dateOf(now()), calls: options.callsToday ?? 0, saidFull: false };
-  const breaker = { failures: 0, openUntilMs: 0, openMs: 0, probing: false, reason: "" };
+  const breaker = { failures: 0, openUntilMs: 0, openMs: 0, probing: false, reason: "", isForbidden: false };
   const ended: Record<CallEnd, number> = { answer: 0, passing: 0, nonsense: 0, forbidden: 0, player: 0 };
   let dropped = 0;
   let begun = 0;
@@ -118,6 +120,7 @@ export function createGate(options: GateOptions): Gate {
       callsPerDay,
       answeredAt,
       reason: breaker.reason,
+      isForbidden: breaker.isForbidden,
     }),
   };
 
@@ -176,7 +179,7 @@ export function createGate(options: GateOptions): Gate {
   function succeeded(): void {
     answeredAt = now();
     if (breaker.openUntilMs > 0) log.info("Steam answers again");
-    Object.assign(breaker, { failures: 0, openUntilMs: 0, openMs: 0, probing: false, reason: "" });
+    Object.assign(breaker, { failures: 0, openUntilMs: 0, openMs: 0, probing: false, reason: "", isForbidden: false });
   }
 
   function failed(isForbidden: boolean, reason: string): void {
@@ -188,6 +191,7 @@ export function createGate(options: GateOptions): Gate {
     breaker.openMs = Math.min(limits.openMostMs, Math.max(startMs, breaker.openMs * 2));
     breaker.openUntilMs = clockMs() + breaker.openMs;
     breaker.probing = false;
+    breaker.isForbidden = isForbidden;
     if (reason === breaker.reason) return;
     breaker.reason = reason;
     if (isForbidden) log.error(forbiddenWords, { reason });

@@ -190,6 +190,8 @@ test("bodies of deliveries and queries are answered or refused, whatever is in t
     secret: "s",
     enabled: true,
     fixedGameId: null,
+    expectHours: 24,
+    isPaused: false,
     oldSecret: null,
     oldSecretUntil: null,
     createdAt: new Date().toISOString(),

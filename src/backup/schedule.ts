@@ -29,19 +29,24 @@ const freeBytesLeast = 64 * 2 ** 20;
  * Makes a backup whenever the newest one in the folder is old enough, and removes the oldest. A restart changes nothing in
  * that: the names of the files tell their times.
  */
-export function keepBackups(options: ScheduleOptions, lookMs = usualLookMs): { stop: () => Promise<void> } {
+export function keepBackups(options: ScheduleOptions, lookMs = usualLookMs): Backups {
   const { log, now = () => new Date() } = options;
-  if (options.everyHours === 0) return { stop: async () => {} };
+  if (options.everyHours === 0) return { problem: () => undefined, stop: async () => {} };
   const abort = new AbortController();
   let looking = Promise.resolve();
   let notBeforeMs = 0;
+  let problem: string | undefined;
 
   const look = async (): Promise<void> => {
     try {
-      if (performance.now() >= notBeforeMs) await backUpIfDue({ ...options, now }, abort.signal);
+      if (performance.now() >= notBeforeMs) {
+        await backUpIfDue({ ...options, now }, abort.signal);
+        problem = undefined;
+      }
     } catch (error) {
       if (abort.signal.aborted) return;
       notBeforeMs = performance.now() + retryMs;
+      problem = error instanceof Error ? error.message : String(error);
       log.error("no backup was made; it is tried again in 15 minutes", { error, folder: options.folder });
     }
     if (!abort.signal.aborted) timer.refresh();
@@ -51,6 +56,7 @@ export function keepBackups(options: ScheduleOptions, lookMs = usualLookMs): { s
   }, lookMs).unref();
 
   return {
+    problem: () => problem,
     stop: async () => {
       clearTimeout(timer);
       abort.abort();
@@ -58,6 +64,12 @@ export function keepBackups(options: ScheduleOptions, lookMs = usualLookMs): { s
     },
   };
 }
+
+export type Backups = {
+  /** Why the last one failed; undefined: it did not. */
+  problem: () => string | undefined;
+  stop: () => Promise<void>;
+};
 
 const fileName = /^playtime-(\d{4}-\d\d-\d\d)T(\d\d)-(\d\d)-(\d\d)Z\.backup$/;
 

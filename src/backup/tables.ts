@@ -1,5 +1,5 @@
 import { day } from "../calendar.ts";
-import { kinds, secretText } from "../connections/connections.ts";
+import { kinds, mostExpectHours, secretText, usualExpectHours } from "../connections/connections.ts";
 import { storedPath } from "../connections/paths.ts";
 import { type Columns, insertRows, jsonArray, rowParser } from "../database/columns.ts";
 import type { Sql } from "../database/connect.ts";
@@ -79,6 +79,10 @@ const settingText: Parser<string> = (value, place) => {
   return given;
 };
 
+/** Backups of versions that did not know it restore with the usual hours. */
+const expectHours: Parser<number | null> = (value, place) =>
+  value === undefined ? usualExpectHours : optional(integer({ min: 1, max: mostExpectHours }), null)(value, place);
+
 const connections = table({
   name: "connections",
   columns: {
@@ -91,6 +95,8 @@ const connections = table({
     updatedAt: { column: "updated_at", type: "timestamptz", parse: instant },
     oldSecret: { column: "old_secret", type: "text", parse: optional(secretText, null) },
     oldSecretUntil: { column: "old_secret_until", type: "timestamptz", parse: optional(instant, null) },
+    expectHours: { column: "expect_hours", type: "int4", parse: expectHours },
+    isPaused: { column: "is_paused", type: "bool", parse: optional(boolean, false) },
   },
   rows: (sql) => sql`order by kind, path`,
   // A running service goes on reading what was here before.

@@ -10,6 +10,7 @@ import { version } from "../version.ts";
 import { visibleLines } from "../visible.ts";
 import { activityCommands } from "./activity.ts";
 import { adminCommands } from "./admin.ts";
+import { alertCommands } from "./alerts.ts";
 import { backupCommands } from "./backup.ts";
 import { type Command, CommandProblem, type Context, stringOption } from "./command.ts";
 import { connectionCommands } from "./connections.ts";
@@ -26,6 +27,7 @@ export const commands: Record<string, Command> = {
   ...tryCommands,
   ...statsCommands,
   ...adminCommands,
+  ...alertCommands,
   ...importDjangoCommands,
   ...importCsvCommands,
   ...backupCommands,

@@ -12,6 +12,10 @@ export type Connection = {
   secret: string | null;
   enabled: boolean;
   fixedGameId: number | null;
+  /** After how many hours without a delivery it is late; null: never. */
+  expectHours: number | null;
+  /** Its signatures are checked, and what was sent is dropped. */
+  isPaused: boolean;
   /** The secret that it had before, accepted too until that time; both or none. */
   oldSecret: string | null;
   /** ISO 8601 text, as all times here. */
@@ -58,8 +62,8 @@ export function connectionsIn(database: Pick<Database, "run">) {
       let tries = 0;
       return database.run(async (sql) => {
         const { count } = await sql`
-          insert into connections (kind, path, secret, enabled, fixed_game_id)
-          values (${kind}, ${path}, ${secret}, ${enabled}, ${fixedGameId})
+          insert into connections (kind, path, secret, enabled, fixed_game_id, expect_hours)
+          values (${kind}, ${path}, ${secret}, ${enabled}, ${fixedGameId}, ${kind === "script" ? null : usualExpectHours})
           on conflict do nothing`;
         tries += 1;
         if (count === 1) return "added";
@@ -74,6 +78,17 @@ export function connectionsIn(database: Pick<Database, "run">) {
       database.run(
         (sql) =>
           sql`update connections set enabled = ${enabled}, updated_at = now() where kind = ${kind} and path = ${path}`,
+      ),
+    setPaused: ({ kind, path }: Key, isPaused: boolean) =>
+      database.run(
+        (sql) => sql`
+          update connections set is_paused = ${isPaused}, updated_at = now() where kind = ${kind} and path = ${path}`,
+      ),
+    /** Null: it is never late. */
+    setExpectHours: ({ kind, path }: Key, hours: number | null) =>
+      database.run(
+        (sql) => sql`
+          update connections set expect_hours = ${hours}, updated_at = now() where kind = ${kind} and path = ${path}`,
       ),
     /** The one before is accepted too for that long. To set the same once more leaves the one before it as it is. */
     setSecret: ({ kind, path }: Key, secret: string, keepOldSeconds = 0) =>
@@ -107,6 +122,7 @@ export function connectionsIn(database: Pick<Database, "run">) {
             ), counts as (update hourly_counts set path = ${to.path} where kind = ${kind} and path = ${path}
             ), accepted as (update accepted_requests set path = ${to.path} where kind = ${kind} and path = ${path}
             ), refused as (update refused_requests set path = ${to.path} where kind = ${kind} and path = ${path}
+            ), in_a_row as (update refused_in_a_row set path = ${to.path} where kind = ${kind} and path = ${path}
             ) select 1 from changed`;
           tries += 1;
           if (count === 1) return "changed";
@@ -128,10 +144,15 @@ export function connectionsIn(database: Pick<Database, "run">) {
           with counts as (delete from hourly_counts where kind = ${kind} and path = ${path}
           ), accepted as (delete from accepted_requests where kind = ${kind} and path = ${path}
           ), refused as (delete from refused_requests where kind = ${kind} and path = ${path}
+          ), in_a_row as (delete from refused_in_a_row where kind = ${kind} and path = ${path}
           ) delete from connections where kind = ${kind} and path = ${path}`,
       ),
   };
 }
+
+/** Of a webhook; a script may ask seldom. */
+export const usualExpectHours = 24;
+export const mostExpectHours = 8_760;
 
 type Key = Pick<Connection, "kind" | "path">;
 
@@ -139,7 +160,8 @@ const uniqueViolation = "23505";
 type Run = Parameters<Parameters<Database["run"]>[0]>[0];
 
 const columns = (sql: Run) => sql`
-  select kind, path, secret, enabled, fixed_game_id as "fixedGameId", old_secret as "oldSecret",
+  select kind, path, secret, enabled, fixed_game_id as "fixedGameId", expect_hours as "expectHours",
+    is_paused as "isPaused", old_secret as "oldSecret",
     old_secret_until as "oldSecretUntil", created_at as "createdAt", updated_at as "updatedAt"
   from connections`;
 

@@ -46,9 +46,10 @@ export function createActivity({ database, steam, log, now = () => new Date() }:
     const key = `${kind}/${path}`;
     let own = notes.get(key);
     if (!own) {
-      own = { kind, path, accepted: 0, ignored: 0, newest: [], refused: new Map() };
+      own = { kind, path, accepted: 0, ignored: 0, newest: [], refused: new Map(), refusedInARow: 0 };
       notes.set(key, own);
     }
+    own.refusedInARow = end instanceof Refusal ? own.refusedInARow + 1 : 0;
     if (end instanceof Refusal) note(own.refused, end, request(call, durationMs), call);
     else {
       own[end] += 1;
@@ -82,7 +83,7 @@ export function createActivity({ database, steam, log, now = () => new Date() }:
       if (unsure) await writeNotes(database, unsure);
       const ended = { ...steam.ended() };
       number += 1;
-      unsure = { replica, number, counts: steamCounts(ended, steamTaken), accepted: [], refused: [] };
+      unsure = { replica, number, counts: steamCounts(ended, steamTaken), accepted: [], refused: [], inARow: [] };
       steamTaken = ended;
       const { counts, ...requests } = rowsOf(taken);
       const together = await writeNotes(database, { ...unsure, counts: [...unsure.counts, ...counts], ...requests });
@@ -148,6 +149,7 @@ type Notes = {
   ignored: number;
   newest: (Noted & { isIgnored: boolean })[];
   refused: Map<string, Noted & { code: string; reason: string; count: number }>;
+  refusedInARow: number;
 };
 
 /** Empty for requests to no connection. */
@@ -178,7 +180,7 @@ function differences(now: Record<string, number>, before: Record<string, number>
     .filter(([, count]) => count > 0);
 }
 
-function rowsOf(notes: Notes[]): Pick<NotesToWrite, "counts" | "accepted" | "refused"> {
+function rowsOf(notes: Notes[]): Pick<NotesToWrite, "counts" | "accepted" | "refused" | "inARow"> {
   return {
     counts: notes.flatMap(({ kind, path, accepted, ignored, refused }) => {
       const refusals = [...refused.values()].reduce((sum, { count }) => sum + count, 0);
@@ -186,6 +188,14 @@ function rowsOf(notes: Notes[]): Pick<NotesToWrite, "counts" | "accepted" | "ref
         .filter(([, count]) => count > 0)
         .map(([outcome, count]) => ({ kind, path, outcome, count }));
     }),
+    inARow: notes
+      .filter(({ path }) => path !== "")
+      .map(({ kind, path, accepted, ignored, refusedInARow }) => ({
+        kind,
+        path,
+        count: refusedInARow,
+        has_taken: accepted + ignored > 0,
+      })),
     accepted: notes.flatMap(({ kind, path, newest }) =>
       newest.slice(-keptRequests).map((one) => ({ kind, path, ...row(one), is_ignored: one.isIgnored })),
     ),

@@ -27,6 +27,9 @@ export type Request = {
 export type Accepted = Request & { is_ignored: boolean };
 export type Refused = Omit<Request, "players"> & { code: string; count: number; reason: string };
 
+/** How many of a connection's requests were refused since the last that was taken; `hasTaken`: one was taken in these notes. */
+export type InARow = { kind: string; path: string; count: number; has_taken: boolean };
+
 export type NotesToWrite = {
   /** Of the service that writes. */
   replica: string;
@@ -35,6 +38,7 @@ export type NotesToWrite = {
   counts: Count[];
   accepted: Accepted[];
   refused: Refused[];
+  inARow: InARow[];
 };
 
 /** How the services on this database stand together. */
@@ -65,7 +69,7 @@ export function writeNotes(database: Pick<Database, "run">, notes: NotesToWrite)
 }
 
 /** As JSON: paths and reasons may hold any character. Rows in one order, so that two services cannot deadlock. */
-function insert(sql: Sql, { replica, number, counts, accepted, refused }: NotesToWrite) {
+function insert(sql: Sql, { replica, number, counts, accepted, refused, inARow }: NotesToWrite) {
   return sql`
     with first as (
       insert into replicas (id, notes, seen_at) values (${replica}, ${number}, now())
@@ -83,6 +87,14 @@ function insert(sql: Sql, { replica, number, counts, accepted, refused }: NotesT
       select kind, path, at, is_ignored, steam_id, players, duration_ms, request_id
       from first cross join json_to_recordset(${JSON.stringify(accepted)}::text::json) as one
         (kind text, path text, at timestamptz, is_ignored boolean, steam_id bigint, players integer, duration_ms real, request_id text)
+    ), in_a_row as (
+      insert into refused_in_a_row as known (kind, path, count, has_taken)
+      select kind, path, count, has_taken from first cross join json_to_recordset(${JSON.stringify(inARow)}::text::json) as one
+        (kind text, path text, count bigint, has_taken boolean)
+      order by kind, path
+      on conflict (kind, path) do update set has_taken = excluded.has_taken,
+        count = case when excluded.has_taken then excluded.count else known.count + excluded.count end
+      where known.count <> 0 or excluded.count <> 0
     )
     insert into refused_requests (kind, path, minute, code, count, at, reason, steam_id, duration_ms, request_id)
     select kind, path, date_trunc('minute', at) as minute, code, count, at, reason, steam_id, duration_ms, request_id
@@ -141,6 +153,7 @@ export function tidy(database: Pick<Database, "run">, replica: string, isFirst: 
         with counts as (delete from hourly_counts where kind = ${kind} and path = ${path}
         ), accepted as (delete from accepted_requests where ctid = any (array(
           select ctid from accepted_requests where kind = ${kind} and path = ${path} order by id limit ${removedRows}))
+        ), in_a_row as (delete from refused_in_a_row where kind = ${kind} and path = ${path}
         ) delete from refused_requests where ctid = any (array(
           select ctid from refused_requests where kind = ${kind} and path = ${path} order by minute, code limit ${removedRows}))`;
   });

@@ -106,6 +106,7 @@ test("what is written removes what is too old of the same connections, a part ea
         request_id: null,
       })),
       refused: [],
+      inARow: [],
     });
   };
   const before = await rows();

@@ -14,6 +14,8 @@ test("warnings say what is not as it should be, and nothing when all is well", a
     secret: "s",
     enabled: true,
     fixedGameId: null,
+    expectHours: 24,
+    isPaused: false,
     oldSecret: null,
     oldSecretUntil: null,
     createdAt: "",

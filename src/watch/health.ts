@@ -1,0 +1,40 @@
+import type { Connection } from "../connections/connections.ts";
+
+/** How a connection stands, the worst first. */
+export const states = ["refusing", "no-secret", "late", "waiting", "paused", "off", "up"] as const;
+export type State = (typeof states)[number];
+
+/** So many refusals one after the other are more than an accident. */
+const refusedInARowLeast = 3;
+
+/** What is known of a connection's requests. `acceptedAt`: ISO 8601 text. */
+export type Requests = { acceptedAt: string | null; refusedInARow: number };
+
+/**
+ * One state for each connection. "waiting": nothing was accepted yet. "late": nothing for its own hours; only webhooks are
+ * expected at any time. "refusing": the last three requests, or more, were refused.
+ */
+export function stateOf(
+  {
+    kind,
+    enabled,
+    secret,
+    isPaused,
+    expectHours,
+  }: Pick<Connection, "kind" | "enabled" | "secret" | "isPaused" | "expectHours">,
+  { acceptedAt, refusedInARow }: Requests,
+  now: Date,
+): State {
+  if (!enabled) return "off";
+  if (secret === null) return "no-secret";
+  if (refusedInARow >= refusedInARowLeast) return "refusing";
+  if (isPaused) return "paused";
+  if (acceptedAt === null) return "waiting";
+  const isExpected = kind === "battlemetrics" && expectHours !== null;
+  return isExpected && hoursSince(acceptedAt, now) >= expectHours ? "late" : "up";
+}
+
+/** Whole hours; 0 for a time of the future. */
+export function hoursSince(at: string, now: Date): number {
+  return Math.max(0, Math.floor((now.getTime() - Date.parse(at)) / 3_600_000));
+}
