@@ -1,7 +1,7 @@
 import type { Database } from "../database/connect.ts";
 import { arrayOf, quotedArrayOf } from "../database/rows.ts";
 import type { Channel } from "./alert-channels.ts";
-import type { Condition } from "./alerts.ts";
+import type { Condition } from "./condition.ts";
 
 type Cause = Condition["cause"];
 

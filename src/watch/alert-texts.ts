@@ -1,4 +1,4 @@
-import type { Condition } from "./alerts.ts";
+import type { Condition } from "./condition.ts";
 
 type Words = {
   began: { [Cause in Condition["cause"]]: (condition: Extract<Condition, { cause: Cause }>) => string };

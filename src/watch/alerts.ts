@@ -4,16 +4,7 @@ import type { Log } from "../log.ts";
 import { type AlertSettings, type Channel, channelsOf, send } from "./alert-channels.ts";
 import { alertStoreIn } from "./alert-store.ts";
 import { alertWords } from "./alert-texts.ts";
-
-/** Something of which the operator is told when it begins, and once more when it is over. `connection`: `kind/path`, or "". */
-export type Condition =
-  | { cause: "late"; connection: string; hours: number }
-  | { cause: "refusing"; connection: string; code: string }
-  | { cause: "steam-key-refused"; connection: "" }
-  | { cause: "steam-away"; connection: "" }
-  | { cause: "database-away"; connection: "" }
-  | { cause: "backup-failed"; connection: ""; reason: string }
-  | { cause: "disk-nearly-full"; connection: ""; freeMegabytes: number };
+import type { Condition } from "./condition.ts";
 
 export type AlertsDeps = {
   /** The settings in force at this moment. */

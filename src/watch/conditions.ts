@@ -2,7 +2,7 @@ import { statfs } from "node:fs/promises";
 import type { Connection } from "../connections/connections.ts";
 import type { Database } from "../database/connect.ts";
 import type { GateStatus } from "../steam-gate.ts";
-import type { Condition } from "./alerts.ts";
+import type { Condition } from "./condition.ts";
 import { hoursSince, stateOf } from "./health.ts";
 
 const steamAwayMs = 15 * 60_000;

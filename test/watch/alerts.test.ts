@@ -4,7 +4,8 @@ import { after, before, beforeEach, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type AlertSettings, send } from "../../src/watch/alert-channels.ts";
 import { alertStoreIn } from "../../src/watch/alert-store.ts";
-import { type Condition, createAlerts } from "../../src/watch/alerts.ts";
+import { createAlerts } from "../../src/watch/alerts.ts";
+import type { Condition } from "../../src/watch/condition.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { memoryLog } from "../support/service.ts";
 
