@@ -1,6 +1,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { boolean, gameId, integer, Malformed, object, oneOf, optional, steamId, text } from "../src/parse.ts";
+import {
+  boolean,
+  gameId,
+  integer,
+  isSteamId,
+  Malformed,
+  object,
+  oneOf,
+  optional,
+  steamId,
+  text,
+} from "../src/parse.ts";
 
 test("a SteamID64 is text of 16 to 18 ASCII digits that begin with 76; blanks around are trimmed", () => {
   assert.equal(steamId(" 76561198012345678\n", "steam_id"), "76561198012345678");
@@ -92,4 +103,16 @@ test("the message names the place and the expectation, never the value", () => {
       (error) =>
         error instanceof Malformed && error.message.startsWith("a must be ") && !error.message.includes(secret),
     );
+});
+
+test("a Steam ID is its digits with any blank of Unicode around it, and none with any other character", () => {
+  const id = "76561198000000001";
+  const blanks: string[] = [];
+  for (let point = 0; point < 0x110000; point += 1) {
+    const one = String.fromCodePoint(point);
+    if (one.trim() === "") blanks.push(one);
+    else if (isSteamId(`${one}${id}${one}`.trim())) assert.match(one, /^[0-9]$/);
+  }
+  assert.ok(blanks.length > 20);
+  for (const blank of blanks) assert.equal(steamId(`${blank}${id}${blank}`, ""), id);
 });

@@ -18,7 +18,8 @@ export function removeOldDaysByAndBy(options: OldDaysOptions): { stop: () => Pro
   let timer = setTimeout(look, firstLookMs).unref();
 
   function look(): void {
-    looking = removeOldDays(database, firstKept(history, now()), abort.signal)
+    looking = firstKept(database, history, now())
+      .then((before) => removeOldDays(database, before, abort.signal))
       .then((rows) => {
         if (rows > 0) log.info("old days were removed", { rows });
       })
@@ -35,10 +36,34 @@ export function removeOldDaysByAndBy(options: OldDaysOptions): { stop: () => Pro
   };
 }
 
-/** Later than all when none is kept. */
-function firstKept({ keepDays, dayOf }: History, now: Date): Day {
-  return keepDays === 0 ? "9999-12-31" : daysBefore(dayOf(now), keepDays - 1);
+/**
+ * Later than all when none is kept. Counted back from today, but never from later than the newest day that is stored: a clock that
+ * is ahead must not remove what it cannot give back.
+ */
+export async function firstKept(
+  database: Pick<Database, "run">,
+  { keepDays, dayOf }: History,
+  now: Date,
+): Promise<Day> {
+  if (keepDays === 0) return "9999-12-31";
+  const today = dayOf(now);
+  const [found] = await database.run(
+    (sql) => sql<{ newest: Day | null }[]>`
+      with recursive ${gamesOfDays(sql)}
+      select max(newest.day)::text as newest from games cross join lateral (
+        select day from playtime_days where game_id = games.game_id order by day desc limit 1) as newest`,
+  );
+  const newest = found?.newest ?? today;
+  return daysBefore(newest < today ? newest : today, keepDays - 1);
 }
+
+/** From game to game by the index on game and day. */
+const gamesOfDays = (sql: Sql) => sql`
+  games (game_id) as (
+    select min(game_id) from playtime_days
+    union all
+    select (select min(game_id) from playtime_days where game_id > games.game_id) from games where game_id is not null
+  )`;
 
 /**
  * In steps, each followed by a pause as long as it took: deliveries come first. Two processes that do this at once take
@@ -59,14 +84,10 @@ export async function removeOldDays(
   }
 }
 
-/** From game to game by the index on game and day, which begins with each game's oldest day. */
+/** The index on game and day begins with each game's oldest day. */
 async function removeSome(sql: Sql, before: Day): Promise<number> {
   const { count } = await sql`
-    with recursive games (game_id) as (
-      select min(game_id) from playtime_days
-      union all
-      select (select min(game_id) from playtime_days where game_id > games.game_id) from games where game_id is not null
-    )
+    with recursive ${gamesOfDays(sql)}
     delete from playtime_days where ctid = any(array(
       select old.ctid from games cross join lateral (
         select ctid from playtime_days where game_id = games.game_id and day < ${before}::date order by day limit ${stepRows} for update skip locked

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
 import type { Sql } from "../../src/database/connect.ts";
-import { removeOldDays } from "../../src/players/old-days.ts";
+import { firstKept, removeOldDays } from "../../src/players/old-days.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 
 let db: TestDatabase;
@@ -62,4 +62,15 @@ test("an end of the service ends the work after the step under way", async () =>
   const abort = new AbortController();
   abort.abort();
   assert.equal(await removeOldDays(db.database, "9999-12-31", abort.signal), 1_000);
+});
+
+test("a clock that is ahead removes nothing: days are counted back from the newest that is stored, if today is later", async () => {
+  const history = { keepDays: 2, dayOf: (time: Date) => time.toISOString().slice(0, 10) };
+  const on = (day: string) => firstKept(db.database, history, new Date(`${day}T12:00:00Z`));
+  assert.equal(await on("2026-01-04"), "2026-01-03");
+  await fill(1, 4);
+  assert.equal(await on("2026-01-04"), "2026-01-03");
+  assert.equal(await on("2027-01-04"), "2026-01-03");
+  assert.equal(await on("2026-01-03"), "2026-01-02");
+  assert.equal(await firstKept(db.database, { ...history, keepDays: 0 }, new Date()), "9999-12-31");
 });
