@@ -21,7 +21,10 @@ export async function fieldsOf(call: Call, { directory, now, hmacEnabled }: Scri
     verify(connection, call.headers, body, now());
     call.facts.isSigned = true;
   }
-  return { fields: object(parseJson(body), "the body"), fixedGameId: connection.fixedGameId };
+  return {
+    fields: object(parseJson(body, call.headers["content-encoding"]), "the body"),
+    fixedGameId: connection.fixedGameId,
+  };
 }
 
 function verify(connection: Connection, headers: Call["headers"], body: Buffer, at: Date): void {
@@ -30,7 +33,7 @@ function verify(connection: Connection, headers: Call["headers"], body: Buffer, 
   const signature = typeof header === "string" ? parseScriptSignature(header) : undefined;
   if (!signature) throw new Refusal("no-signature", { detail: headerWords("script", headers) });
   if (!anySecret(connection, at, (secret) => anyMatches([signature], sign(secret, body))))
-    throw new Refusal("bad-signature", { detail: bodyWords("script", body, [signature]) });
+    throw new Refusal("bad-signature", { detail: bodyWords("script", { body, headers }, [signature]) });
 }
 
 const mostIds = 120;

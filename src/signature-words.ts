@@ -93,9 +93,10 @@ const mistakes: [pattern: RegExp, words: string][] = [
 ];
 
 /** Beside the words of "bad-signature": what came, so that it can be compared with what was signed. */
-export function bodyWords(kind: Kind, body: Buffer, signatures: readonly string[]): string {
+export function bodyWords(kind: Kind, { body, headers }: Sent, signatures: readonly string[]): string {
   const [first = ""] = signatures;
   const isHex = signatures.some((one) => hex(64).test(one));
+  const compression = compressionOf(body, headers["content-encoding"]);
   const begins = createHash("sha256").update(body).digest("hex").slice(0, 8);
   return [
     "The signature does not match the body and the secret. Compare the secret on both sides.",
@@ -105,9 +106,14 @@ export function bodyWords(kind: Kind, body: Buffer, signatures: readonly string[
       : "What is signed is the time, a dot and the bytes that are sent.",
     body.length === 0 ? "No body came." : `${body.length} bytes came; their SHA-256 begins with ${begins}.`,
     ...(body.at(-1) === 0x0a ? ["The last one is a line break."] : []),
-    ...(isGzip(body) ? ["They are compressed (gzip): send them uncompressed, or sign them as they are sent."] : []),
+    ...(compression ? [`They are compressed (${compression}): send them uncompressed.`] : []),
   ].join(" ");
 }
 
-/** By the two bytes with which gzip begins. */
-export const isGzip = (body: Buffer) => body[0] === 0x1f && body[1] === 0x8b;
+type Sent = { body: Buffer; headers: Headers };
+
+/** How a body is compressed, by the bytes with which gzip begins or by what its sender says; undefined: it is not. */
+export function compressionOf(body: Buffer, encoding: string | string[] | undefined): string | undefined {
+  if (body[0] === 0x1f && body[1] === 0x8b) return "gzip";
+  return ["gzip", "deflate", "br", "zstd", "compress"].find((name) => `${encoding}`.toLowerCase().includes(name));
+}

@@ -18,7 +18,7 @@ export function webhook({ directory, playtimes, now, hmacEnabled, toleranceSecon
       ? verifyDelivery(connection, call.headers, body, arrivedAt, toleranceSeconds)
       : arrivedAt;
     if (hmacEnabled) call.facts.isSigned = true;
-    const delivery = parseDelivery(parseJson(body), connection.fixedGameId);
+    const delivery = parseDelivery(parseJson(body, call.headers["content-encoding"]), connection.fixedGameId);
     if (delivery.steamId === unknown)
       return ignored(call, "steam_id is empty: BattleMetrics does not know this player's Steam ID.");
     call.facts.steamId = delivery.steamId;
@@ -59,7 +59,7 @@ function verifyDelivery(
   if (!found) throw new Refusal("no-signature", { detail: headerWords("battlemetrics", headers) });
   const isRight = (secret: string) => anyMatches(found.signatures, sign(secret, found.timestamp, ".", body));
   if (!anySecret(connection, arrivedAt, isRight))
-    throw new Refusal("bad-signature", { detail: bodyWords("battlemetrics", body, found.signatures) });
+    throw new Refusal("bad-signature", { detail: bodyWords("battlemetrics", { body, headers }, found.signatures) });
 
   const signedMs = parseTimestamp(found.timestamp);
   if (Number.isNaN(signedMs)) throw new Refusal("bad-timestamp");

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { after, before, beforeEach, describe, test } from "node:test";
-import { gzipSync } from "node:zlib";
+import { brotliCompressSync, deflateSync, gzipSync } from "node:zlib";
 import { cli } from "./support/cli.ts";
 import { createTestDatabase, environmentOf, type TestDatabase } from "./support/database.ts";
 import {
@@ -153,6 +153,11 @@ test("a signature over other bytes: how many came, how their SHA-256 begins, and
   assert.match((await signed("", query)).detail, /No body came\./);
   const compressed = gzipSync(query);
   assert.match((await signed(compressed, query)).detail, /compressed \(gzip\): send them uncompressed/);
+  const deflated = await send({
+    body: deflateSync(query),
+    headers: { "x-signature": hmac(secrets.script, query), "content-encoding": "deflate" },
+  });
+  assert.match(deflated.detail, /compressed \(deflate\)/);
   // Which secret would be right is nobody's business: an answer tells only of what was sent.
   const withOther = await send({ headers: { "x-signature": hmac(secrets.battlemetrics, query) } });
   const withNone = await send({ headers: { "x-signature": "0".repeat(64) } });
@@ -178,6 +183,9 @@ test("a body that is not JSON: line, column and a few characters", async () => {
     // The log keeps the place, and nothing of the body.
     assert.doesNotMatch(service.logText(), /steam_ids|[“”]/);
   }
+  const brotli = brotliCompressSync(query);
+  const headers = { "x-signature": hmac(secrets.script, brotli), "content-encoding": "br" };
+  assert.match((await send({ body: brotli, headers })).detail, /not compressed; these bytes are br/);
 });
 
 const signed = { "x-signature": right };
