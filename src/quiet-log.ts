@@ -33,4 +33,7 @@ export function quietLog(log: Log, quietMs = usualQuietMs): QuietLog {
   };
 }
 
+/** Lines that differ only in numbers and quoted names are of one kind. */
+export const kindOf = (line: string) => line.replace(/"[^"]*"/g, '"…"').replace(/\d+/g, "…");
+
 export type QuietLog = (level: Level, message: string, fields: Fields, kind: Fields) => void;

@@ -6,8 +6,11 @@ import { type AddressInfo, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { ofCommand, startEmbedded } from "../src/database/embedded/embedded.ts";
+import { cliProcess } from "./support/cli.ts";
 import { startProcess } from "./support/process.ts";
 import { nodeArgs } from "./support/program.ts";
+import { memoryLog } from "./support/service.ts";
 
 /** A server of the loopback that answers what arrives; undefined: nothing; "": by going away. */
 async function listening(context: TestContext, answer?: (bytes: Buffer) => string | undefined): Promise<string> {
@@ -93,4 +96,24 @@ test("a second copy on the same data folder says so soon, and the first goes on"
   t.diagnostic(`${Math.round(ms)} ms`);
   assert.equal((await fetch(`${first.url}/readyz`)).status, 200);
   assert.equal(await first.end("SIGTERM"), 0);
+});
+
+test("a database that a command runs for itself is waited for, and a command finds a service that is starting", {
+  timeout: 240_000,
+}, async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), "playtime-both-"));
+  t.after(() => rm(folder, { recursive: true, force: true, maxRetries: 3 }));
+  const env = { PLAYTIME_SERVER_DATA_DIR: join(folder, "data") };
+  const options = { dataDir: join(folder, "data"), log: memoryLog().log, settings: ofCommand };
+  const command = await startEmbedded(options);
+  setTimeout(command.stop, 3_000);
+  const starting = startProcess({ env });
+  const commands = await Promise.all([1, 2].map(() => cliProcess("connections list", { env })));
+  assert.deepEqual(
+    commands.map(({ code }) => code),
+    [0, 0],
+  );
+  const service = await starting;
+  t.after(() => service.end("SIGKILL"));
+  assert.equal(await service.end("SIGTERM"), 0);
 });

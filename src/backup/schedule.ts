@@ -93,7 +93,10 @@ export async function backUpIfDue(options: Required<ScheduleOptions>, signal: Ab
   const { size: bytes } = await stat(path);
   const seconds = Math.round((performance.now() - startMs) / 1_000);
   log.info("a backup was made", { file: path, bytes, seconds, ...rows });
-  for (const old of [...files, name].slice(0, -keep)) await rm(join(folder, old), { force: true });
+  for (const old of [...files, name].slice(0, -keep))
+    await rm(join(folder, old), { force: true }).catch((error) =>
+      log.error("an old backup could not be removed", { error, file: join(folder, old) }),
+    );
 }
 
 /** By age, the oldest first. */

@@ -5,7 +5,7 @@ import type { Log } from "../log.ts";
 import { Malformed } from "../parse.ts";
 import { type Address, describe, remarksOf, type ServerAddress } from "./address.ts";
 import { connect, type Database, type Sql } from "./connect.ts";
-import { embeddedDatabase, embeddedUser, findRunning, startEmbedded } from "./embedded/embedded.ts";
+import { embeddedDatabase, embeddedUser, findRunning, ofCommand, startEmbedded } from "./embedded/embedded.ts";
 import { migrate } from "./migrate.ts";
 import { DatabaseProblem } from "./problem.ts";
 import { createServer, type Server } from "./server.ts";
@@ -79,15 +79,23 @@ function named(address: Address, log: Log) {
 export const isEmbedded = (config: Config) => configured(config) === undefined;
 
 async function openEmbedded({ SERVER, POSTGRES }: Config, log: Log, { besideService, onGone, settings }: Options) {
-  const running = besideService ? await findRunning(SERVER.DATA_DIR) : undefined;
+  const find = async () => (besideService ? await findRunning(SERVER.DATA_DIR) : undefined);
+  const start = () =>
+    startEmbedded({
+      dataDir: SERVER.DATA_DIR,
+      binDir: POSTGRES.BINARIES,
+      log,
+      settings: { ...settings, ...(besideService ? ofCommand : {}) },
+      ...(onGone ? { onGone } : {}),
+    });
+  let running = await find();
   const started = running
     ? undefined
-    : await startEmbedded({
-        dataDir: SERVER.DATA_DIR,
-        binDir: POSTGRES.BINARIES,
-        log,
-        ...(onGone ? { onGone } : {}),
-        ...(settings ? { settings } : {}),
+    : await start().catch(async (error: unknown) => {
+        // The service may have been about to start.
+        running = await find();
+        if (running) return undefined;
+        throw error;
       });
   const socketDir = running?.socketDir ?? started?.socketDir ?? "";
   const address: ServerAddress = {

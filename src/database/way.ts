@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Refusal } from "../http/refusal.ts";
 import type { Log } from "../log.ts";
+import { kindOf } from "../quiet-log.ts";
 import { connectMs, type Sql } from "./client.ts";
 import { createSeats, type Seat } from "./seats.ts";
 import type { Server } from "./server.ts";
@@ -97,7 +98,7 @@ export function createWay({ server, connections, longAtOnce, users, log }: WayOp
         if (kind === "statement") throw error;
         if (kind === "refused") refusedAtMs = performance.now();
         // What was given up so that others get connections is not worth a word.
-        if (reason !== awayReason && reason !== "CONNECTION_DESTROYED") {
+        if (kindOf(reason) !== kindOf(awayReason) && reason !== "CONNECTION_DESTROYED") {
           log.warn("the database fails", { reason, for: users });
           awayReason = reason;
         }

@@ -6,12 +6,13 @@ import type { Log } from "../../log.ts";
 import { DatabaseProblem } from "../problem.ts";
 import { type Binaries, findBinaries, stagedPrefix } from "./binaries.ts";
 import { guarded } from "./guarded.ts";
+import { keepRunning } from "./keep-running.ts";
+import { type Patience, usualPatience } from "./patience.ts";
 import { choosePlace, makePrivate, type Place } from "./place.ts";
 import { embeddedUser } from "./probe.ts";
-import { keepRunning, type Patience, usualPatience } from "./server.ts";
 import { removeSocketFolder, socketFolder } from "./socket-folder.ts";
 
-export { embeddedDatabase, embeddedUser } from "./probe.ts";
+export { embeddedDatabase, embeddedUser, ofCommand } from "./probe.ts";
 export { findRunning } from "./running.ts";
 
 export type EmbeddedOptions = {

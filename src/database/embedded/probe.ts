@@ -6,14 +6,22 @@ import { createClient } from "../connect.ts";
 export const embeddedUser = "playtime";
 export const embeddedDatabase = "postgres";
 
+/** A setting of the database that a command runs for itself: it ends soon. */
+export const ofCommand = { "playtime.holder": "command" };
+
+type State = "answers" | "starting" | "silent";
+
 /**
  * How the database behind a socket stands, asked on a connection of its own: "answers" also where it refuses us, as when it
  * has no connection left; "silent" when nothing came in time, or nobody listens.
  */
-export async function probe(socketDir: string, limitMs: number): Promise<"answers" | "starting" | "silent"> {
+export async function probe(socketDir: string, limitMs: number, { commandsCount = true } = {}): Promise<State> {
   const address = { host: socketDir, port: 5432, database: embeddedDatabase, user: embeddedUser };
   const client = createClient({ ...address, password: "", sslmode: "disable" }, 1);
-  const asked = client`select 1`.then(() => "answers" as const, stateIn);
+  const asked = client<{ holder: string | null }[]>`select current_setting('playtime.holder', true) as holder`.then(
+    ([row]): State => (row?.holder === "command" && !commandsCount ? "silent" : "answers"),
+    stateIn,
+  );
   try {
     return await Promise.race([asked, sleep(limitMs, "silent" as const, { ref: false })]);
   } finally {
@@ -21,7 +29,7 @@ export async function probe(socketDir: string, limitMs: number): Promise<"answer
   }
 }
 
-function stateIn(error: unknown): "answers" | "starting" | "silent" {
+function stateIn(error: unknown): State {
   if (!(error instanceof Error) || error.name !== "PostgresError") return "silent";
   if (errorCode(error) !== "57P03") return "answers";
   return /shutting down/.test(error.message) ? "silent" : "starting";

@@ -1,11 +1,12 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Log } from "../../log.ts";
-import { type QuietLog, quietLog } from "../../quiet-log.ts";
+import { kindOf, type QuietLog } from "../../quiet-log.ts";
 import { DatabaseProblem } from "../problem.ts";
 import type { Binaries } from "./binaries.ts";
-import { isAlarming, isFullDisk } from "./cause.ts";
+import { isAlarming } from "./cause.ts";
 import { type Guarded, guarded } from "./guarded.ts";
+import type { Patience } from "./patience.ts";
 import type { Place } from "./place.ts";
 import { probe } from "./probe.ts";
 import { socketOf } from "./running.ts";
@@ -21,109 +22,11 @@ export type ServerOptions = {
   onGone: () => void;
 };
 
-/** When a database that lives, but does not serve, is started again. */
-export type Patience = {
-  /** Between two questions on a connection of its own; each may take as long. */
-  askEveryMs: number;
-  /** So many without an answer, one after another, and it is started again. */
-  questions: number;
-  /** So long it may be starting up: a recovery that takes its time must not begin again and again. */
-  startingMs: number;
-  /** The longest pause before another start. */
-  pauseMostMs: number;
-  /** So long it may take to shut down before it is killed. */
-  stopMs: number;
-};
-
-export const usualPatience: Patience = {
-  askEveryMs: 5_000,
-  questions: 12,
-  startingMs: 600_000,
-  pauseMostMs: 60_000,
-  stopMs: 10_000,
-};
-
-/**
- * Starts the server, and starts it again whenever it dies or does not serve, until it has failed five times in a minute; on
- * a full disk for ever. Resolves when it is ready for the first time, with the function that shuts it down for good.
- */
-export async function keepRunning(options: ServerOptions): Promise<() => Promise<void>> {
-  const stopping = new AbortController();
-  const say = quietLog(options.log);
-  const first = await launch(options, say, stopping.signal);
-  const ended = supervise(first, options, say, stopping.signal);
-  return () => {
-    stopping.abort();
-    return ended;
-  };
-}
-
-async function supervise(server: Guarded, options: ServerOptions, say: QuietLog, stopping: AbortSignal): Promise<void> {
-  const { log, onGone, patience } = options;
-  let failures: number[] = [];
-  let inARow = 0;
-  let readyAtMs = performance.now();
-  for (let running: Guarded | undefined = server, reason = ""; ; ) {
-    if (running) reason = (await untilItFails(running, options, stopping)) || running.reason();
-    if (stopping.aborted) return;
-    const now = performance.now();
-    failures = [...failures.filter((time) => time > now - 60_000), now];
-    inARow = running && now - readyAtMs > 60_000 ? 1 : inARow + 1;
-    if (failures.length >= 5 && !isFullDisk(reason)) {
-      log.error("The database failed five times in a minute and is given up", { reason });
-      return onGone();
-    }
-    log.warn("The database died and is started again", { reason });
-    const pauseMs = Math.min(25 * 4 ** (inARow - 1), patience.pauseMostMs);
-    await sleep(pauseMs, undefined, { signal: stopping }).catch(() => {});
-    try {
-      running = await launch(options, say, stopping);
-      readyAtMs = performance.now();
-      log.info("The database runs again", { seconds: Math.round(readyAtMs - now) / 1000 });
-    } catch (error) {
-      running = undefined;
-      reason = error instanceof Error ? error.message : String(error);
-    }
-  }
-}
-
-/** Fulfilled when the server is gone. One that lives but does not serve is ended: then with the reason, else with "". */
-async function untilItFails(
-  server: Guarded,
-  { socketDir, patience }: ServerOptions,
-  stopping: AbortSignal,
-): Promise<string> {
-  const ended = new AbortController();
-  const gone = server.gone.then(() => ended.abort());
-  const { askEveryMs, questions, startingMs, stopMs } = patience;
-  let silent = 0;
-  let startingSinceMs: number | undefined;
-  for (;;) {
-    const pause = sleep(askEveryMs, undefined, { signal: ended.signal, ref: false }).catch(() => {});
-    const state = await probe(socketDir, askEveryMs);
-    await pause;
-    if (ended.signal.aborted || stopping.aborted) {
-      await gone;
-      return "";
-    }
-    silent = state === "silent" ? silent + 1 : 0;
-    if (state === "answers") startingSinceMs = undefined;
-    else if (state === "starting") startingSinceMs ??= performance.now();
-    const isStuck = startingSinceMs !== undefined && performance.now() - startingSinceMs > startingMs;
-    if (silent < questions && !isStuck) continue;
-    server.stop(stopMs);
-    await gone;
-    const words = isStuck ? "it did not come up" : "it did not answer";
-    const seconds = Math.round((isStuck ? startingMs : questions * askEveryMs) / 1_000);
-    return [`${words} within ${seconds} s, though it lived`, server.cause()].filter(Boolean).join(": ");
-  }
-}
-
 /**
  * Resolves with a server that is ready. While an older one still holds the folder's lock, tries for up to 10 seconds; one
- * that serves is not about to end.
+ * that serves is not about to end, unless it is that of a command.
  */
-async function launch(options: ServerOptions, say: QuietLog, stopping: AbortSignal): Promise<Guarded> {
+export async function launch(options: ServerOptions, say: QuietLog, stopping: AbortSignal): Promise<Guarded> {
   const startMs = performance.now();
   const pg = join(options.place.dir, "pg");
   await remakeSocketFolder(options.place, options.socketDir);
@@ -134,9 +37,11 @@ async function launch(options: ServerOptions, say: QuietLog, stopping: AbortSign
     if (!server.lines.some((line) => lockedFolder.test(line)))
       throw new DatabaseProblem(`The database in ${pg} does not start: ${server.reason()}.`);
     const waitedMs = performance.now() - startMs;
-    if (waitedMs > lockedMs || (waitedMs > servingMs && (await isServing(options))))
+    const isServed = waitedMs > servingMs && (await isServing(options));
+    if (isServed || waitedMs > lockedMs)
       throw new DatabaseProblem(
-        `Another copy of the service already uses the database in ${pg}: stop that one, or give this one another data folder.`,
+        `Another copy of the service already uses the database in ${pg}${isServed ? "" : ", which does not answer now"}: ` +
+          "stop that one, or give this one another data folder.",
       );
     await sleep(200, undefined, { signal: stopping }).catch(() => {});
   }
@@ -148,7 +53,7 @@ const lockedFolder = /^FATAL: .*(lock file .* already exists|pre-existing shared
 
 async function isServing({ place }: ServerOptions): Promise<boolean> {
   const socketDir = await socketOf(place.dir);
-  return socketDir !== undefined && (await probe(socketDir, 500)) === "answers";
+  return socketDir !== undefined && (await probe(socketDir, 500, { commandsCount: false })) === "answers";
 }
 
 /** Resolves when the server is ready, or has ended without having been; one that never gets ready is ended. */
@@ -178,9 +83,6 @@ function start(
     });
   });
 }
-
-/** Lines that differ only in numbers and names are of one kind. */
-const kindOf = (line: string) => line.replace(/"[^"]*"/g, '"…"').replace(/\d+/g, "…");
 
 function serverCommand({ place, binaries, socketDir, settings }: ServerOptions): string[] {
   const all = [
