@@ -99,6 +99,7 @@ export const settings = {
     PASSWORD: passwordSetting(text),
     SSLMODE: setting(oneOf(["disable", "prefer", "require", "verify-full"]), "disable"),
     WAIT_SECONDS: setting(integer({ min: 0, max: 3_600 }), 60),
+    PREPARE: setting(boolean, true),
     BINARIES: name(""),
   },
   STEAM: {
@@ -370,7 +371,9 @@ function lineOf(text: string, section: string, key?: string): number {
   return lines.findIndex((_, index) => holds(index + 1)) + 1;
 }
 
-function databaseUrl(url: string): string {
+function databaseUrl(given: string): string {
+  // As files for containers and services pass it on when it was quoted there.
+  const url = given.trim().replace(/^(["'])(.*)\1$/, "$2");
   if (url !== "" && !/^postgres(ql)?:\/\//.test(url))
     throw new ConfigProblem(
       "the environment variable DATABASE_URL: expected an address beginning with postgres://, found another text (not shown, it may hold a password).",

@@ -4,7 +4,7 @@ import { storedPath } from "../connections/paths.ts";
 import { type Columns, insertRows, jsonArray, rowParser } from "../database/columns.ts";
 import type { Sql } from "../database/connect.ts";
 import { connectionLost } from "../database/transaction.ts";
-import { configPasswordName } from "../panel-settings.ts";
+import { configPasswordName, passwordName } from "../panel-settings.ts";
 import {
   boolean,
   gameId,
@@ -151,6 +151,12 @@ export async function holdsRows(sql: Sql): Promise<boolean> {
   const [found] = await sql<{ any: boolean }[]>`
     select exists (select from connections) or exists (select from playtimes) as any`;
   return found?.any === true;
+}
+
+/** The hash of the panel's password that counts while the config has none. */
+export async function storedPassword(sql: Sql): Promise<string | undefined> {
+  const [row] = await sql<{ value: string }[]>`select value from panel_settings where name = ${passwordName}`;
+  return row?.value;
 }
 
 export const sumOf = (counts: Record<string, number>) => Object.values(counts).reduce((sum, rows) => sum + rows, 0);

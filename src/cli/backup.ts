@@ -1,6 +1,6 @@
 import { BackupProblem } from "../backup/read.ts";
 import { checkBackup, notEmpty, restoreBackup } from "../backup/restore.ts";
-import { countRows, sumOf } from "../backup/tables.ts";
+import { countRows, holdsRows, storedPassword } from "../backup/tables.ts";
 import { type Header, writeBackup } from "../backup/write.ts";
 import { type Command, CommandProblem, type Context, confirm } from "./command.ts";
 import { withInput, writeOutput } from "./files.ts";
@@ -24,6 +24,7 @@ export const backupCommands: Record<string, Command> = {
       "--yes           do not ask",
     ],
     options: { replace: { type: "boolean" }, yes: { type: "boolean" } },
+    updatesSchema: true,
     run: restore,
   },
 };
@@ -46,10 +47,11 @@ function restore(context: Context): Promise<void> {
       const header = await checkBackup(file, progressBar(context.draw, "rows checked"));
       const database = await context.open();
       const here = await database.alone(countRows);
-      const isEmpty = sumOf(here) === 0;
+      const isEmpty = !(await database.alone(holdsRows));
       const replace = context.options["replace"] === true;
       if (!isEmpty && !replace) throw new BackupProblem(notEmpty);
       if (!isEmpty) await askWhetherToReplace(here, header, context);
+      const passwordBefore = await database.run(storedPassword);
       const changes = await restoreBackup({
         database,
         file,
@@ -61,6 +63,8 @@ function restore(context: Context): Promise<void> {
           `The ${kind} connection ${JSON.stringify(from)} is now "${to}": see connections show ${kind} ${to}`,
         );
       context.print(`Restored: ${amounts(header.rows)}. A running service follows within 5 seconds.`);
+      const words = passwordWords(passwordBefore, await database.run(storedPassword), context);
+      if (words !== undefined) context.print(words);
     }),
   );
 }
@@ -71,6 +75,15 @@ async function askWhetherToReplace(here: Record<string, number>, header: Header,
     `Replace ${amounts(here)} by ${amounts(header.rows)} of ${header.madeAt}?`,
     "Nothing was changed.",
   );
+}
+
+/** Which password opens the panel from now on; undefined: there is none, nor was there. */
+function passwordWords(before: string | undefined, after: string | undefined, { config }: Context): string | undefined {
+  if (config.ADMIN.PASSWORD !== "")
+    return "The password of the panel is still the one of the config, [ADMIN] PASSWORD.";
+  if (after === undefined) return undefined;
+  if (after === before) return "The password of the panel is the same as before.";
+  return "The password of the panel is now the one of the backup.";
 }
 
 function amounts({ connections = 0, playtimes = 0, playtime_days: days = 0 }: Record<string, number>): string {

@@ -13,6 +13,8 @@ export type Command = {
   /** Lines of the help below the usage, one an option or a remark. */
   details?: string[];
   options?: NonNullable<ParseArgsConfig["options"]>;
+  /** Whether it brings the schema of a database up to date, as a start of the service does. */
+  updatesSchema?: boolean;
   /** Whether it prints JSON of its own with --json; of any other, what it prints becomes a message. */
   printsJson?: boolean;
   run: (context: Context) => Promise<void>;

@@ -14,6 +14,7 @@ export const importCsvCommands: Record<string, Command> = {
       "--game N        the game of all rows (393380 for Squad), instead of a column",
     ],
     options: { game: { type: "string" } },
+    updatesSchema: true,
     run,
   },
 };

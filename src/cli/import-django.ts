@@ -1,9 +1,11 @@
-import { UsageProblem } from "../arguments.ts";
-import { createClient, type Sql } from "../database/connect.ts";
+import { remarksOf } from "../database/address.ts";
+import type { Sql } from "../database/connect.ts";
 import { reasonOf } from "../database/open.ts";
+import { createServer } from "../database/server.ts";
 import { importDjango, type Tally } from "../django/import.ts";
 import { holdsDjango } from "../django/source.ts";
 import { errorCode } from "../error-code.ts";
+import { createLog } from "../log.ts";
 import { type Command, CommandProblem, type Context, stringOption, table } from "./command.ts";
 import { progressBar } from "./progress.ts";
 
@@ -18,6 +20,7 @@ export const importDjangoCommands: Record<string, Command> = {
       "--dry-run       change nothing, only show what would happen",
     ],
     options: { from: { type: "string" }, "dry-run": { type: "boolean" } },
+    updatesSchema: true,
     run,
   },
 };
@@ -29,7 +32,7 @@ async function run(context: Context): Promise<void> {
     const database = await context.open();
     return database.alone((source) => importFrom(source, context, here));
   }
-  const source = sourceAt(url);
+  const source = await inWords(() => sourceAt(url, context));
   try {
     await importFrom(source, context, "The database that --from names holds no tables of the Django service.");
   } finally {
@@ -89,20 +92,20 @@ function skippedRows({ draw, warn }: Pick<Context, "draw" | "warn">) {
   };
 }
 
-/** A client of the other server. Its address holds a password and is never shown. */
-function sourceAt(url: string): Sql {
-  const wrong = "--from must be an address such as postgres://user:password@host:5432/name";
-  if (!/^postgres(ql)?:\/\//.test(url)) throw new UsageProblem(wrong);
-  try {
-    return createClient({ url }, 1);
-  } catch {
-    throw new UsageProblem(`${wrong}. Letters such as @, / and : in a password are written as %40, %2F and %3A.`);
-  }
+/** A client of the other server. Throws Malformed, with nothing of the address in it, which holds a password. */
+function sourceAt(url: string, { warn }: Context): Promise<Sql> {
+  const address = { url, place: "--from" };
+  for (const remark of remarksOf(address)) warn(remark);
+  return createServer(address, createLog({ level: "error", readable: true, write: warn })).client({});
 }
 
 async function holdsTables(source: Sql): Promise<boolean> {
+  return inWords(() => holdsDjango(source));
+}
+
+async function inWords<T>(work: () => Promise<T>): Promise<T> {
   try {
-    return await holdsDjango(source);
+    return await work();
   } catch (error) {
     if (errorCode(error) === "") throw error;
     throw new CommandProblem(

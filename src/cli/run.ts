@@ -57,7 +57,7 @@ export async function runCli(args: string[], given: Io): Promise<number> {
     const config = await readConfig({ file: stringOption(options, "config"), env: io.env });
     const log = createLog({ level: "warn", readable: true, write: (line) => io.warn(line.trimEnd()) });
     const open = async () => {
-      opened ??= openDatabase(config, log, { besideService: true });
+      opened ??= openDatabase(config, log, { besideService: true, keepSchema: command.updatesSchema !== true });
       return (await opened).database.aside;
     };
     const lines: string[] = [];

@@ -2,7 +2,15 @@ import { isSocket, parseHosts, sslmodes, type Target } from "./target.ts";
 import { parseUrl } from "./url.ts";
 
 /** Where a database is, as somebody says it. */
-export type Address = { url: string } | ServerAddress;
+export type Address = UrlAddress | ServerAddress;
+
+export type UrlAddress = {
+  url: string;
+  /** Where it is given, for messages; default: DATABASE_URL. */
+  place?: string;
+  /** Statements stay prepared only if the address says so too. */
+  prepare?: boolean;
+};
 
 export type ServerAddress = {
   /** Names, addresses or folders of unix sockets, with commas between them; each may bring its own port. */
@@ -17,7 +25,10 @@ export type ServerAddress = {
 
 /** Throws Malformed, with nothing of the password in it. */
 export function targetOf(address: Address): Target {
-  if ("url" in address) return parseUrl(address.url, "DATABASE_URL").target;
+  if ("url" in address) {
+    const { target } = parsed(address);
+    return { ...target, prepare: target.prepare && address.prepare !== false };
+  }
   const { host, port, database, user, password, sslmode, prepare = true } = address;
   return {
     hosts: parseHosts(host, String(port), "[POSTGRES] HOST"),
@@ -32,8 +43,10 @@ export function targetOf(address: Address): Target {
 
 /** Sentences for the operator about what the address holds and does nothing. Throws Malformed as `targetOf` does. */
 export function remarksOf(address: Address): string[] {
-  return "url" in address ? parseUrl(address.url, "DATABASE_URL").remarks : [];
+  return "url" in address ? parsed(address).remarks : [];
 }
+
+const parsed = ({ url, place = "DATABASE_URL" }: UrlAddress) => parseUrl(url, place);
 
 const usualPort = 5432;
 

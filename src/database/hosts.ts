@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { errorCode } from "../error-code.ts";
 import type { Log } from "../log.ts";
 import type { Address } from "./address.ts";
+import { readOnly, readOnlyServer } from "./check.ts";
 import { connectMs, createClient } from "./client.ts";
 import { type Host, isSocket } from "./target.ts";
 
@@ -62,21 +64,17 @@ async function isWritable(address: Address, host: Host, enough: AbortSignal): Pr
       { isWritable: boolean }[]
     >`select current_setting('transaction_read_only') = 'off' as "isWritable"`;
     const [row] = await Promise.race([answer, late]);
-    if (row?.isWritable !== true)
-      throw Object.assign(new Error("it can only be read: a standby, or a server in recovery"), { code: readOnly });
+    if (row?.isWritable !== true) throw readOnlyServer();
     return host;
   } finally {
     client.end({ timeout: 0 }).catch(() => {});
   }
 }
 
-/** Postgres' code for a write to a server that is read-only. */
-export const readOnly = "25006";
-
 /** One that waiting does not mend is told first, then that one answers but is read-only. */
 function reasonAmong(errors: unknown[]): unknown {
   const rank = (error: unknown) => {
-    const code = error instanceof Error && "code" in error ? String(error.code) : "";
+    const code = errorCode(error);
     if (code === readOnly) return 1;
     return /^(28|3D|42)/.test(code) ? 0 : 2;
   };

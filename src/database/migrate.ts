@@ -9,10 +9,10 @@ export const sqlFolder = new URL("../../sql/", import.meta.url);
 /**
  * Runs each sql file that the database does not know yet, in the order of their names, each in a transaction together
  * with its record. Two processes that start together wait for each other. `sql` has a single connection. Returns the
- * names of the files that ran.
- * Throws DatabaseProblem when the database knows a file that we do not have, or does not let us.
+ * names of the files that ran. `onlyNew`: nothing is changed in a database that a service has used.
+ * Throws DatabaseProblem when the database knows a file that we do not have, does not let us, or would have to be changed.
  */
-export async function migrate(sql: Sql, folder = sqlFolder): Promise<string[]> {
+export async function migrate(sql: Sql, { folder = sqlFolder, onlyNew = false } = {}): Promise<string[]> {
   const files = (await readdir(folder)).filter((name) => name.endsWith(".sql")).sort();
   try {
     const known = await knownFiles(sql);
@@ -21,8 +21,13 @@ export async function migrate(sql: Sql, folder = sqlFolder): Promise<string[]> {
       throw new DatabaseProblem(
         `The database was made by a newer version of the service (it knows ${unknown.join(", ")}). Update the service, or use another database.`,
       );
+    const missing = files.filter((name) => !known.includes(name));
+    if (onlyNew && known.length > 0 && missing.length > 0)
+      throw new DatabaseProblem(
+        `The database was made by an older version of the service (it lacks ${missing.join(", ")}), and this command does not change that. Start the service of this version first, or use the commands of the one that runs.`,
+      );
     const ran = [];
-    for (const name of files.filter((name) => !known.includes(name)))
+    for (const name of missing)
       if (await runOnce(sql, name, await readFile(new URL(name, folder), "utf8"))) ran.push(name);
     return ran;
   } catch (error) {

@@ -4,6 +4,7 @@ import { errorCode } from "../error-code.ts";
 import type { Log } from "../log.ts";
 import { Malformed } from "../parse.ts";
 import { type Address, describe, remarksOf, type ServerAddress } from "./address.ts";
+import { checkServer } from "./check.ts";
 import { connect, type Database, type Sql } from "./connect.ts";
 import { embeddedDatabase, embeddedUser, findRunning, ofCommand, startEmbedded } from "./embedded/embedded.ts";
 import { migrate } from "./migrate.ts";
@@ -22,6 +23,8 @@ export type Opened = {
 type Options = {
   /** Use the embedded database of a service that is running already. */
   besideService?: boolean;
+  /** The schema of a database that a service has used stays as it is; one that is older is refused. */
+  keepSchema?: boolean;
   /** The embedded database died again and again. */
   onGone?: () => void;
   /** Further settings of the embedded Postgres (tests). */
@@ -30,12 +33,12 @@ type Options = {
 
 /** The configured database with its schema up to date. Throws DatabaseProblem. */
 export async function openDatabase(config: Config, log: Log, options: Options = {}): Promise<Opened> {
-  const { besideService } = options;
+  const { besideService, keepSchema = false } = options;
   const address = configured(config);
   const place = address ? named(address, log) : await openEmbedded(config, log, options);
   try {
     const server = createServer(place.address, log);
-    const ran = await waitAndMigrate(server, place, config.POSTGRES.WAIT_SECONDS, log);
+    const ran = await waitAndMigrate(server, place, { waitSeconds: config.POSTGRES.WAIT_SECONDS, keepSchema, log });
     if (ran.length > 0) log.info("the schema was brought up to date", { files: ran.join(", ") });
     const database = connect(place.address, log, { server, ...(besideService ? { longAtOnce: 2 } : {}) });
     return {
@@ -54,7 +57,7 @@ export async function openDatabase(config: Config, log: Log, options: Options = 
 
 /** The configured server; undefined for the embedded database. */
 function configured({ POSTGRES, databaseUrl }: Config): Address | undefined {
-  if (databaseUrl) return { url: databaseUrl };
+  if (databaseUrl) return { url: databaseUrl, prepare: POSTGRES.PREPARE };
   if (!POSTGRES.HOST) return undefined;
   return {
     host: POSTGRES.HOST,
@@ -63,6 +66,7 @@ function configured({ POSTGRES, databaseUrl }: Config): Address | undefined {
     user: POSTGRES.USER,
     password: POSTGRES.PASSWORD,
     sslmode: POSTGRES.SSLMODE,
+    prepare: POSTGRES.PREPARE,
   };
 }
 
@@ -117,16 +121,16 @@ const pauseMostMs = 5_000;
 async function waitAndMigrate(
   server: Server,
   { address, description }: { address: Address; description: string },
-  waitSeconds: number,
-  log: Log,
+  { waitSeconds, keepSchema, log }: { waitSeconds: number; keepSchema: boolean; log: Log },
 ): Promise<string[]> {
   const untilMs = performance.now() + waitSeconds * 1_000;
   for (let attempt = 0; ; attempt += 1) {
     let client: Sql | undefined;
     try {
       client = await server.client({ statementMs: 0 });
+      await checkServer(client, !keepSchema);
       await checkTimes(client);
-      return await migrate(client);
+      return await migrate(client, { onlyNew: keepSchema });
     } catch (error) {
       if (server.refusedLimit(error)) continue;
       if (error instanceof DatabaseProblem) throw error;

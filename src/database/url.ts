@@ -70,11 +70,11 @@ type Read = {
  * should be written otherwise.
  */
 function read(rest: string, place: string): Read {
-  const authority = /^[^/?#]*/.exec(rest)?.[0] ?? "";
-  const usual = reading(rest, authority.lastIndexOf("@"), place);
-  if (usual) return usual;
   const places = [...rest.matchAll(/@/g)].map(({ index }) => index);
-  const [only, ...others] = places.flatMap((at) => reading(rest, at, place) ?? []);
+  const usualAt = /^[^/?#]*/.exec(rest)?.[0].lastIndexOf("@") ?? -1;
+  const usual = usualAt >= 0 && reading(rest, usualAt, place);
+  if (usual) return usual;
+  const [only, ...others] = [-1, ...places].flatMap((at) => reading(rest, at, place) ?? []);
   if (!only || others.length > 0)
     throw new Malformed(
       place,

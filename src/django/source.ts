@@ -60,7 +60,8 @@ export async function awaitsImport(sql: Sql): Promise<boolean> {
 export async function readDjango(sql: Sql, work: (source: DjangoSource) => Promise<void>): Promise<void> {
   try {
     await sql`begin isolation level repeatable read read only`;
-    await sql`select set_config('timezone', 'UTC', true), set_config('datestyle', 'ISO', true)`;
+    await sql`
+      select set_config('timezone', 'UTC', true), set_config('datestyle', 'ISO', true), set_config('statement_timeout', '0', true)`;
     // Not every version of the tables has a fixed game; seen as JSON, a column that is missing is null.
     const connections = await sql<DjangoConnection[]>`
       select 'battlemetrics' as kind, id::text, left(path, 1000) as path, left(hmac_secret_key, ${textMost}) as secret, enabled,

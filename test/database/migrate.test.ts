@@ -6,7 +6,14 @@ import { after, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { createClient } from "../../src/database/connect.ts";
 import { migrate, sqlFolder } from "../../src/database/migrate.ts";
-import { addressOfDatabase, createTestDatabase, onServer, type TestDatabase } from "../support/database.ts";
+import { cli } from "../support/cli.ts";
+import {
+  addressOfDatabase,
+  createTestDatabase,
+  environmentOf,
+  onServer,
+  type TestDatabase,
+} from "../support/database.ts";
 
 const made: TestDatabase[] = [];
 const folders: string[] = [];
@@ -22,10 +29,10 @@ async function emptyDatabase(): Promise<TestDatabase> {
 }
 
 /** As the service does it: over a connection of its own. */
-async function migrated(db: TestDatabase, folder?: URL): Promise<string[]> {
+async function migrated(db: TestDatabase, folder?: URL, onlyNew = false): Promise<string[]> {
   const client = createClient(db.address, 1);
   try {
-    return await migrate(client, folder);
+    return await migrate(client, { ...(folder ? { folder } : {}), onlyNew });
   } finally {
     await client.end();
   }
@@ -104,6 +111,39 @@ test("a file that we do not have makes the start refuse, in words", async () => 
   await migrated(db);
   await db.sql`insert into schema_files (name) values ('999-future.sql')`;
   await assert.rejects(migrated(db), { name: "DatabaseProblem", message: /newer version.*999-future\.sql/ });
+});
+
+test("a command that may not change a schema makes a new one, and leaves that of an older service as it is", async () => {
+  const db = await emptyDatabase();
+  const older = await sqlWith({ "900-last.sql": "create table last (x int)" });
+  const newer = await sqlWith({ "900-last.sql": "", "901-more.sql": "create table more (x int)" });
+  assert.ok((await migrated(db, older, true)).includes("900-last.sql"));
+  await assert.rejects(migrated(db, newer, true), {
+    name: "DatabaseProblem",
+    message: /older version of the service \(it lacks 901-more\.sql\).*Start the service of this version first/,
+  });
+  assert.deepEqual([...(await db.sql`select to_regclass('more') as more`)], [{ more: null }]);
+  assert.deepEqual(await migrated(db, newer), ["901-more.sql"]);
+});
+
+test("of the commands only import and restore bring a database of an older service up to date", async () => {
+  const db = await emptyDatabase();
+  const folder = await mkdtemp(join(tmpdir(), "playtime-sql-"));
+  folders.push(folder);
+  const [first = ""] = (await readdir(sqlFolder)).sort();
+  await cp(new URL(first, sqlFolder), join(folder, first));
+  await migrated(db, pathToFileURL(`${folder}/`));
+  const known = async () => (await db.sql`select from schema_files`).length;
+  const env = environmentOf(db);
+  for (const args of ["stats", "connections list", "players show 76561198000000001", "backup -", "admin password"]) {
+    const { code, err } = await cli(args, { env });
+    assert.equal(code, 1, args);
+    assert.match(err, /^The database was made by an older version of the service/, args);
+  }
+  assert.equal(await known(), 1);
+  const { code } = await cli("import-csv - --game 1", { env, input: "steam_id,bm_seconds\n76561198000000001,5\n" });
+  assert.equal(code, 0);
+  assert.equal(await known(), (await readdir(sqlFolder)).length);
 });
 
 test("a user without rights is told what its database's owner must run", async (context) => {
