@@ -103,6 +103,8 @@ export async function createApp({ config, database, port, log, now = () => new D
   };
 }
 
+export type App = Awaited<ReturnType<typeof createApp>>;
+
 export type AppDeps = {
   config: Config;
   database: Database;

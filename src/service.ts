@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { createApp } from "./app.ts";
+import { type App, createApp } from "./app.ts";
 import { keepBackups } from "./backup/schedule.ts";
 import type { Config } from "./config.ts";
 import { type Opened, openDatabase } from "./database/open.ts";
@@ -25,10 +25,11 @@ export type Service = {
 /** The whole service: database → schema → app → listen. Throws DatabaseProblem and the errors of listening. */
 export async function startService({ config, log, onGone, settings }: ServiceOptions): Promise<Service> {
   const opened = await openDatabase(config, log, { ...(onGone ? { onGone } : {}), ...(settings ? { settings } : {}) });
+  let app: App | undefined;
   try {
     let port = 0;
-    const app = await createApp({ config, database: opened.database, port: () => port, log });
-    if (await opened.database.aside.run(awaitsImport)) log.warn(importWords);
+    app = await createApp({ config, database: opened.database, port: () => port, log });
+    await remindOfImport(opened, log);
     void lookForFuture(opened.database.aside, log);
     const { HOST: host, PORT } = config.SERVER;
     const server = await serve({ route: app.route, host, port: PORT, openFiles: openFilesLimit(), log });
@@ -65,11 +66,12 @@ export async function startService({ config, log, onGone, settings }: ServiceOpt
         await oldDays.stop();
         app.endWaits();
         await server.stop();
-        await app.stop();
+        await app?.stop();
         await opened.close();
       },
     };
   } catch (error) {
+    await app?.stop();
     await opened.close();
     throw error;
   }
@@ -78,6 +80,15 @@ export async function startService({ config, log, onGone, settings }: ServiceOpt
 /** Empty where nobody else could open it. */
 function panelUrlOf({ ADMIN, SERVER }: Config): string {
   return ADMIN.ENABLED && SERVER.PUBLIC_URL !== "" ? `${SERVER.PUBLIC_URL.replace(/\/+$/, "")}/admin/` : "";
+}
+
+/** Only a reminder: whatever hinders it, a table that may not be read or a lock, the service runs. */
+async function remindOfImport({ database }: Opened, log: Log): Promise<void> {
+  try {
+    if (await database.aside.run(awaitsImport)) log.warn(importWords);
+  } catch (error) {
+    log.debug("it is not known whether there is something to import", { error });
+  }
 }
 
 const importWords =

@@ -1,7 +1,9 @@
 import { mkdir, readdir, rm, stat, statfs } from "node:fs/promises";
-import { join } from "node:path";
+import { hostname } from "node:os";
+import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Database } from "../database/connect.ts";
+import { giveTurnBack, takeTurn } from "../database/turns.ts";
 import { partialMark, writeNewFile } from "../file.ts";
 import type { Log } from "../log.ts";
 import { holdsRows } from "./tables.ts";
@@ -75,7 +77,7 @@ const fileName = /^playtime-(\d{4}-\d\d-\d\d)T(\d\d)-(\d\d)-(\d\d)Z\.backup$/;
 
 /** One look: exported for the tests, which do not wait. */
 export async function backUpIfDue(options: Required<ScheduleOptions>, signal: AbortSignal): Promise<void> {
-  const { database, folder, everyHours, keep, now, log } = options;
+  const { database, folder, everyHours, now } = options;
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const nowMs = now().getTime();
   // A file of the future is of a clock that was wrong.
@@ -83,6 +85,21 @@ export async function backUpIfDue(options: Required<ScheduleOptions>, signal: Ab
   if (nowMs - timeOf(files.at(-1) ?? "") < everyHours * 3_600_000) return;
   // An empty database may be one that was lost: its backups would push the good ones out.
   if (!(await database.run(holdsRows))) return;
+  // Of several services on one database the same one makes all, unless it is late.
+  const turn = { name: "backup", place: `${hostname()} ${resolve(folder)}` };
+  const othersSeconds = everyHours * 3_600 + retryMs / 1_000;
+  if (!(await database.run((sql) => takeTurn(sql, { ...turn, othersSeconds, at: now() })))) return;
+  try {
+    await makeBackup(options, files, signal);
+  } catch (error) {
+    await database.run((sql) => giveTurnBack(sql, turn)).catch(() => {});
+    throw error;
+  }
+}
+
+async function makeBackup(options: Required<ScheduleOptions>, files: string[], signal: AbortSignal): Promise<void> {
+  const { database, folder, keep, now, log } = options;
+  const nowMs = now().getTime();
   await removeLeftovers(folder, nowMs);
   await checkRoom(database, folder);
 

@@ -4,11 +4,11 @@ import { pipeline } from "node:stream/promises";
 import { type Day, daysBefore } from "../calendar.ts";
 import type { Database, Sql } from "../database/connect.ts";
 import { arrayOf, newestOfEach } from "../database/rows.ts";
-import { fetchRows, inTransaction } from "../database/transaction.ts";
+import { connectionLost, fetchRows, inTransaction } from "../database/transaction.ts";
 import { bytesOf } from "../file.ts";
 import { gameId, isSteamId, largestInteger, Malformed, type Parser, type SteamId, seconds, steamId } from "../parse.ts";
 import { type CsvRow, readCsv } from "./csv.ts";
-import { connectionLost, type Found, type ImportedPlayer, statusOf, writePlayers } from "./import.ts";
+import { type Found, type ImportedPlayer, statusOf, writePlayers } from "./import.ts";
 import { allMatching, orderBy, type PlayerFilter, type Sort } from "./list.ts";
 import { type Playtime, playtimeColumns, selectedPlaytime } from "./playtime.ts";
 

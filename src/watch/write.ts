@@ -140,8 +140,8 @@ async function prune(sql: Sql, counts: Count[]): Promise<void> {
  */
 export function tidy(database: Pick<Database, "run">, replica: string, isFirst: boolean): Promise<void> {
   return database.run(async (sql) => {
-    const everySeconds = isFirst ? 0 : tidySeconds * 0.9;
-    if (!(await takeTurn(sql, { name: "tidy", place: replica, everySeconds, othersSeconds: everySeconds }))) return;
+    const othersSeconds = isFirst ? 0 : tidySeconds * 0.9;
+    if (!(await takeTurn(sql, { name: "tidy", place: replica, othersSeconds }))) return;
     await sql`update connections set old_secret = null, old_secret_until = null where old_secret_until < now()`;
     await sql`delete from replicas where seen_at < now() - interval '1 hour' or seen_at > ${farFuture(sql)}`;
     await mendFuture(sql);

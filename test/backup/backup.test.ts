@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import { gunzipSync, gzipSync } from "node:zlib";
+import { isPassword } from "../../src/admin/password.ts";
 import { backUpIfDue, keepBackups } from "../../src/backup/schedule.ts";
 import { tables } from "../../src/backup/tables.ts";
 import { writeBackup } from "../../src/backup/write.ts";
@@ -340,6 +341,37 @@ describe("a restore refuses, and changes nothing,", { concurrency: 4 }, () => {
   });
 });
 
+test("a password alone is no data: a fresh machine where one was set takes a backup, and is told which password counts", async (t) => {
+  const setPassword = (db: TestDatabase, password: string) => run(db, `admin password --password ${password}`);
+  const opens = async (db: TestDatabase) => {
+    const [row] = await db.sql<{ value: string }[]>`select value from panel_settings where name = 'password'`;
+    for (const password of ["of-the-backup", "of-the-machine"])
+      if (row && (await isPassword(password, row.value))) return password;
+    return undefined;
+  };
+  const [from, without] = await Promise.all([filledDatabase(t, 3), filledDatabase(t, 3)]);
+  assert.equal((await setPassword(from, "of-the-backup")).code, 0);
+  const cases = [
+    [
+      await backupOf(t, from),
+      /5 seconds\.\nThe password of the panel is now the one of the backup\.$/,
+      "of-the-backup",
+    ],
+    [await backupOf(t, without), /5 seconds\.\nThe password of the panel is the same as before\.$/, "of-the-machine"],
+  ] as const;
+  for (const [file, words, password] of cases) {
+    const fresh = await emptyDatabase(t);
+    assert.equal((await setPassword(fresh, "of-the-machine")).code, 0);
+    const { code, out, err } = await run(fresh, `restore ${file}`);
+    assert.deepEqual([code, err], [0, ""]);
+    assert.match(out, words);
+    assert.equal(await opens(fresh), password);
+    const env = { ...environmentOf(fresh), PLAYTIME_ADMIN_PASSWORD: "of-the-config" };
+    const again = await cli(`restore ${file} --replace --yes`, { env });
+    assert.match(again.out, /The password of the panel is still the one of the config, \[ADMIN\] PASSWORD\.$/);
+  }
+});
+
 describe("a restore into a database that is not empty", { concurrency: 4 }, () => {
   test("needs --replace, and then a word of consent", async (t) => {
     const file = await backupOf(t, await filledDatabase(t));
@@ -451,7 +483,7 @@ test("a backup of a version that kept no days restores: players were seen when B
   assert.ok(rows.every(({ same, org }) => same && org === null) && rows.some(({ signed }) => signed));
 });
 
-test("every table and column of the schema is in the backup, but for what tells only of the last days or one statement, and who is signed in", async (t) => {
+test("every table and column of the schema is in the backup, but for what tells only of the last days, one statement or what runs, and who is signed in", async (t) => {
   const { sql } = await emptyDatabase(t);
   const left = [
     ...["schema_files", "sessions", "sign_in_links", "wrong_guesses", "replicas", "turns"],
@@ -474,6 +506,32 @@ describe("backups by themselves", { concurrency: 4 }, () => {
     const options = { database: db.database, folder, everyHours: 24, keep, now: () => new Date(nowMs), log };
     return { options, lines, look: () => backUpIfDue(options, new AbortController().signal) };
   };
+
+  test("are made by one of two services on one database, and by the other when that one is late or fails", async (t) => {
+    const db = await filledDatabase(t, 10);
+    const [one, other] = [join(await scratch(t), "backups"), join(await scratch(t), "backups")];
+    const startMs = Date.UTC(2026, 0, 2);
+    const lookBoth = async (hours: number) => {
+      await Promise.all([one, other].map((folder) => schedule(db, folder, startMs + hours * hour).look()));
+      return [(await readdir(one)).length, (await readdir(other)).length];
+    };
+    await schedule(db, one, startMs).look();
+    assert.deepEqual(await lookBoth(0.1), [1, 0]);
+    assert.deepEqual(await lookBoth(23.9), [1, 0]);
+    assert.deepEqual(await lookBoth(24.1), [2, 0]);
+    // The first one has stopped.
+    await schedule(db, other, startMs + 48.2 * hour).look();
+    assert.equal((await readdir(other)).length, 0);
+    await schedule(db, other, startMs + 48.4 * hour).look();
+    assert.equal((await readdir(other)).length, 1);
+    assert.deepEqual(await lookBoth(48.5), [2, 1]);
+    // Now this one fails, and the next to look makes it.
+    const failing = { ...schedule(db, other, startMs + 72.5 * hour).options, keep: 2 };
+    const broken = { ...failing, database: { ...failing.database, alone: () => Promise.reject(new Error("a test")) } };
+    await assert.rejects(backUpIfDue(broken, new AbortController().signal), /a test/);
+    await schedule(db, one, startMs + 72.6 * hour).look();
+    assert.ok((await readdir(one)).some((name) => name.startsWith("playtime-2026-01-05")));
+  });
 
   test("are made when the newest is old enough, named by their time, and the oldest go", async (t) => {
     const db = await filledDatabase(t, 10);
