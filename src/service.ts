@@ -25,10 +25,11 @@ export type Service = {
 /** The whole service: database → schema → app → listen. Throws DatabaseProblem and the errors of listening. */
 export async function startService({ config, log, onGone, settings }: ServiceOptions): Promise<Service> {
   const opened = await openDatabase(config, log, { ...(onGone ? { onGone } : {}), ...(settings ? { settings } : {}) });
-  let app: App | undefined;
+  let begun: App | undefined;
   try {
     let port = 0;
-    app = await createApp({ config, database: opened.database, port: () => port, log });
+    const app = await createApp({ config, database: opened.database, port: () => port, log });
+    begun = app;
     await remindOfImport(opened, log);
     void lookForFuture(opened.database.aside, log);
     const { HOST: host, PORT } = config.SERVER;
@@ -66,12 +67,12 @@ export async function startService({ config, log, onGone, settings }: ServiceOpt
         await oldDays.stop();
         app.endWaits();
         await server.stop();
-        await app?.stop();
+        await app.stop();
         await opened.close();
       },
     };
   } catch (error) {
-    await app?.stop();
+    await begun?.stop();
     await opened.close();
     throw error;
   }
