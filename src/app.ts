@@ -9,9 +9,11 @@ import { Refusal } from "./http/refusal.ts";
 import { router } from "./http/router.ts";
 import { createTurns } from "./http/turns.ts";
 import type { Log } from "./log.ts";
+import { createNames } from "./names.ts";
 import { toNearAddress } from "./near-address.ts";
 import { daysIn } from "./players/days.ts";
 import { historyOf } from "./players/deliveries.ts";
+import { namesIn } from "./players/names.ts";
 import { playtimesIn } from "./players/playtimes.ts";
 import { query } from "./query.ts";
 import { createSteam } from "./steam.ts";
@@ -40,6 +42,13 @@ export async function createApp({ config, database, port, log, now = () => new D
       .steamCallsToday()
       .catch(() => 0),
     playtimes,
+    now,
+    log,
+  });
+  const names = createNames({
+    stored: namesIn(database.aside),
+    steam,
+    isAsked: config.STEAM.KEY !== "" && config.STEAM.NAMES,
     now,
     log,
   });
@@ -75,7 +84,7 @@ export async function createApp({ config, database, port, log, now = () => new D
       ),
       "POST /top-playtime/:path/": observed(
         "script",
-        top({ ...shared, days: daysIn(database.aside), history }),
+        top({ ...shared, days: daysIn(database.aside), history, names }),
         watchers,
       ),
       "GET /healthz": () => json(200, { status: "ok", version }),
@@ -87,7 +96,7 @@ export async function createApp({ config, database, port, log, now = () => new D
   const aside = { database: database.aside, playtimes: playtimesIn(database.aside, { history }) };
   const firstVisit = await firstVisitOf(config, database);
   const stopping = new AbortController();
-  const shown = { config, directory, steam, activity };
+  const shown = { config, directory, steam, names, activity };
   const panel = hasPanel && panelHandler({ ...aside, ...shown, firstVisit, stopping: stopping.signal, port, now, log });
   return {
     route: (call: Call) => (panel && /^\/admin(?:\/|$)/.test(call.path) ? panel : route(call)),

@@ -110,6 +110,7 @@ export const settings = {
     CALLS_PER_SECOND: setting(integer({ min: 1, max: 1_000 }), 5),
     CALLS_PER_DAY: setting(integer({ min: 0, max: 100_000_000 }), 90_000),
     API_URL: setting(httpUrl, "https://api.steampowered.com"),
+    NAMES: setting(boolean, true),
   },
   HISTORY: {
     TIME_ZONE: setting(timeZone, ""),

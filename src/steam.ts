@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { errorCode } from "./error-code.ts";
 import type { Log } from "./log.ts";
 import { isObject, isSteamId, largestInteger, type SteamId } from "./parse.ts";
+import { storableName } from "./players/names.ts";
 import type { SteamStatus } from "./players/playtime.ts";
 import type { Playtimes } from "./players/playtimes.ts";
 import { type CallEnd, createGate, type Entrant, type Gate, type GateLimits, type GateStatus } from "./steam-gate.ts";
@@ -16,6 +17,8 @@ export type Steam = {
   ask: (question: Question) => Promise<boolean>;
   /** Whose profile has that name in its address; undefined when Steam could not be asked. */
   idOf: (name: string, dropAtMs: number) => Promise<SteamId | "no-such-name" | undefined>;
+  /** What players are called, of up to 100; those whom Steam does not know are missing. Undefined when Steam could not be asked. */
+  namesOf: (steamIds: readonly SteamId[], dropAtMs: number) => Promise<ReadonlyMap<SteamId, string> | undefined>;
   status: () => GateStatus;
   /** How all services that ask Steam on this database stand together. */
   share: Gate["share"];
@@ -94,7 +97,12 @@ export function createSteam({ playtimes, now, log, limits, ...config }: SteamDep
     idOf: async (name, dropAtMs) => {
       if (config.key === "") return undefined;
       const entrant = { refresh: true, dropAtMs };
-      return call("ISteamUser/ResolveVanityURL", { vanityurl: name }, entrant, idIn);
+      return call("ISteamUser/ResolveVanityURL/v1", { vanityurl: name }, entrant, idIn);
+    },
+    namesOf: async (steamIds, dropAtMs) => {
+      if (config.key === "") return undefined;
+      const entrant = { refresh: true, dropAtMs };
+      return call("ISteamUser/GetPlayerSummaries/v2", { steamids: steamIds.join(",") }, entrant, namesIn);
     },
     status: gate.status,
     share: gate.share,
@@ -117,9 +125,14 @@ export function createSteam({ playtimes, now, log, limits, ...config }: SteamDep
   async function askOwned(question: Question): Promise<Found | undefined> {
     const { steamId, gameId } = question;
     const games = { steamid: steamId, include_played_free_games: "1", "appids_filter[0]": String(gameId) };
-    const owned = await call("IPlayerService/GetOwnedGames", games, question, timeIn(gameId));
+    const owned = await call("IPlayerService/GetOwnedGames/v1", games, question, timeIn(gameId));
     if (owned !== "absent") return owned;
-    const recent = await call("IPlayerService/GetRecentlyPlayedGames", { steamid: steamId }, question, timeIn(gameId));
+    const recent = await call(
+      "IPlayerService/GetRecentlyPlayedGames/v1",
+      { steamid: steamId },
+      question,
+      timeIn(gameId),
+    );
     return recent === "absent" || recent?.status === "private" ? { status: "not-owned", seconds: null } : recent;
   }
 
@@ -130,7 +143,7 @@ export function createSteam({ playtimes, now, log, limits, ...config }: SteamDep
     entrant: Entrant,
     read: Read<T>,
   ): Promise<T | undefined> {
-    const url = `${config.apiUrl.replace(/\/+$/, "")}/${method}/v1/?${new URLSearchParams(parameters)}`;
+    const url = `${config.apiUrl.replace(/\/+$/, "")}/${method}/?${new URLSearchParams(parameters)}`;
     for (const attempt of [1, 2]) {
       if (!(await gate.enter(entrant))) return undefined;
       const outcome = await fetchOnce(url, read, config);
@@ -216,6 +229,18 @@ function timeIn(gameId: number): Read<Found | "absent"> {
 const idIn: Read<SteamId | "no-such-name"> = ({ success, steamid }) => {
   if (success === 42) return "no-such-name";
   return success === 1 && isSteamId(steamid) ? steamid : undefined;
+};
+
+/** https://partner.steamgames.com/doc/webapi/ISteamUser#GetPlayerSummaries */
+const namesIn: Read<ReadonlyMap<SteamId, string>> = ({ players }) => {
+  if (!Array.isArray(players)) return undefined;
+  const names = new Map<SteamId, string>();
+  for (const player of players) {
+    if (!isObject(player)) continue;
+    const { steamid, personaname } = player;
+    if (isSteamId(steamid) && typeof personaname === "string") names.set(steamid, storableName(personaname));
+  }
+  return names;
 };
 
 function responseOf(text: string | undefined): Record<string, unknown> | undefined {

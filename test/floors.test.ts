@@ -21,6 +21,7 @@ const floors: Record<string, number> = {
   django: 6,
   connections: 5,
   "steam.ts": 5,
+  "names.ts": 5,
   "steam-gate.ts": 5,
   players: 4,
   database: 3,

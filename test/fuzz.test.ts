@@ -210,7 +210,7 @@ test("bodies of deliveries and queries are answered or refused, whatever is in t
       deadlineMs: 1_000,
       recheckMs: 0,
     }),
-    top({ ...shared, days: { top: async () => [] }, history }),
+    top({ ...shared, days: { top: async () => [] }, history, names: async () => new Map() }),
   ];
   const value = fc.oneof(
     fc.jsonValue(),

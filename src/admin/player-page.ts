@@ -13,14 +13,14 @@ type Times = {
   wrong: { steam: boolean; battlemetrics: boolean };
 };
 
-type Player = { steamId: SteamId; rows: readonly Playtime[]; draft?: Draft | undefined };
+type Player = { steamId: SteamId; name: string | undefined; rows: readonly Playtime[]; draft?: Draft | undefined };
 
 /** All that is known of a player, and what can be done about it. */
-export function playerPage(reader: Reader, { steamId, rows, draft }: Player): Html {
+export function playerPage(reader: Reader, { steamId, name, rows, draft }: Player): Html {
   const { nav, players: words } = reader.texts;
   const typed = draft && "ask" in draft ? draft.ask : undefined;
   return html`<p><a href="/admin/players/">← ${nav.players}</a></p>
-<div class="head"><h1><span class="id">${steamId}</span></h1>${profileLinks(steamId)}</div>
+<div class="head"><div>${name !== undefined && html`<p class="above"><bdi>${name}</bdi></p>`}<h1><span class="id">${steamId}</span></h1></div>${profileLinks(steamId)}</div>
 ${rows.map((row) => game(reader, row, draft && "gameId" in draft && draft.gameId === row.gameId ? draft : undefined))}
 <section class="card">${rows.length === 0 ? html`<p>${words.unknown}</p>` : html`<h2>${words.askAnother}</h2>`}
 <form method="post" class="ask"><input type="hidden" name="action" value="ask">

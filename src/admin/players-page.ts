@@ -23,17 +23,18 @@ export type Players = {
   choice: Choice;
   /** Undefined when there is nothing to show but a problem. */
   found: PlayersPage | undefined;
+  names: ReadonlyMap<SteamId, string>;
   canExport: boolean;
 };
 
 /** The list's content. */
-export function playersPage(reader: Reader, { choice, found, canExport }: Players): Html {
+export function playersPage(reader: Reader, { choice, found, names, canExport }: Players): Html {
   const { nav, players: words } = reader.texts;
   const exported = addressOfList(choice, { after: "" }, "/admin/players.csv");
   const forSpreadsheet = `${exported}${exported.includes("?") ? "&" : "?"}for=spreadsheet`;
   return html`<div class="head"><h1>${nav.players}</h1>${canExport && html`<p class="actions"><a class="button" href="${exported}">${words.export}</a> <a class="button" href="${forSpreadsheet}" title="${words.exportForSpreadsheetHint}">${words.exportForSpreadsheet}</a></p>`}</div>
 ${finder(reader, choice)}
-${found && html`<section class="card">${list(reader, choice, found)}</section>`}`;
+${found && html`<section class="card">${list(reader, choice, found, names)}</section>`}`;
 }
 
 function finder(reader: Reader, choice: Choice): Html {
@@ -65,7 +66,7 @@ function select(name: string, label: string, chosen: string, options: readonly (
   )}</select></div>`;
 }
 
-function list(reader: Reader, choice: Choice, { players, next }: PlayersPage): Html {
+function list(reader: Reader, choice: Choice, { players, next }: PlayersPage, names: Players["names"]): Html {
   const words = reader.texts.players;
   if (players.length === 0) return nobody(reader, choice);
   const first =
@@ -74,17 +75,18 @@ function list(reader: Reader, choice: Choice, { players, next }: PlayersPage): H
     next &&
     html`<a class="button" href="${addressOfList(choice, { after: cursorText(next) })}" rel="next">${words.next} →</a>`;
   return html`<table class="stack"><thead><tr>${head(choice, "id", words.player)}<th>${words.game}</th>${head(choice, "steam", "Steam", "number")}${head(choice, "battlemetrics", words.battlemetrics, "number")}${head(choice, "created", words.created)}${head(choice, "updated", words.updated)}<th>${words.links}</th></tr></thead>
-<tbody>${players.map((player) => row(reader, player))}</tbody></table>
+<tbody>${players.map((player) => row(reader, player, names.get(player.steamId)))}</tbody></table>
 ${(first || more) && html`<p class="row pager">${first}${more}</p>`}`;
 }
 
 function row(
   reader: Reader,
   { steamId, gameId, steamSeconds, steamStatus, bmSeconds, createdAt, updatedAt }: Playtime,
+  name: string | undefined,
 ): Html {
   const words = reader.texts.players;
   return html`<tr>
-<td data-label="${words.player}"><a href="/admin/players/${steamId}/" class="id">${steamId}</a></td>
+<td data-label="${words.player}"><a href="/admin/players/${steamId}/" class="id">${steamId}</a>${name !== undefined && html`<small><bdi>${name}</bdi></small>`}</td>
 <td data-label="${words.game}">${gameId}</td>
 <td data-label="Steam" class="number"><div>${hours(reader, steamSeconds)}${steamStatus !== "ok" && html`<small>${reader.texts.status[steamStatus]}</small>`}</div></td>
 <td data-label="${words.battlemetrics}" class="number">${hours(reader, bmSeconds)}</td>

@@ -3,6 +3,7 @@ import type { Config } from "../config.ts";
 import type { Way } from "../database/way.ts";
 import { Refusal } from "../http/refusal.ts";
 import type { Log } from "../log.ts";
+import type { Names } from "../names.ts";
 import { gameId, isSteamId, largestInteger, Malformed, oneOf, type Parser, type SteamId } from "../parse.ts";
 import {
   cursor,
@@ -34,6 +35,7 @@ export type PlayersDeps = {
   database: Way;
   playtimes: Playtimes;
   steam: Steam;
+  names: Names;
   activity: Pick<Activity, "flush">;
   now: () => Date;
   log: Log;
@@ -41,7 +43,7 @@ export type PlayersDeps = {
 
 /** Lists of players, and each player's own page. */
 export function playerRoutes(deps: PlayersDeps): Record<string, PageHandler> {
-  const { config, database, playtimes, steam, activity, now, log } = deps;
+  const { config, database, playtimes, steam, names, activity, now, log } = deps;
   const list = playersListIn(database);
   const exporting = atMost(exportsAtOnce);
 
@@ -51,13 +53,18 @@ export function playerRoutes(deps: PlayersDeps): Record<string, PageHandler> {
       const words = reader.texts.players;
       const choice = choiceIn(query);
       const asked = askedFor(choice);
-      const show = (found: PlayersPage | undefined, problem?: { text: string; status: number }) =>
+      const show = async (found: PlayersPage | undefined, problem?: { text: string; status: number }) =>
         page(reader, {
           title: reader.texts.nav.players,
           part: "players",
           status: problem?.status ?? 200,
           notice: problem ? { kind: "problem", text: problem.text } : doneNotice(request),
-          body: playersPage(reader, { choice, found, canExport: "filter" in asked }),
+          body: playersPage(reader, {
+            choice,
+            found,
+            names: await names((found?.players ?? []).map(({ steamId }) => steamId)),
+            canExport: "filter" in asked,
+          }),
         });
       const fail = (text: string, status: number) => show(undefined, { text, status });
 
@@ -115,6 +122,7 @@ export function playerRoutes(deps: PlayersDeps): Record<string, PageHandler> {
   async function show(request: Request, steamId: SteamId, draft?: Draft) {
     const { reader, query } = request;
     const rows = await playtimes.ofPlayer(steamId);
+    const name = rows.length > 0 ? (await names([steamId])).get(steamId) : undefined;
     const asked = rows.find((row) => String(row.gameId) === query.get("game"));
     const notice =
       query.get("done") === "asked" && asked
@@ -128,7 +136,7 @@ export function playerRoutes(deps: PlayersDeps): Record<string, PageHandler> {
       part: "players",
       notice: draft ? { kind: "problem", text: reader.texts.players.notTaken } : notice,
       status: draft ? 400 : rows.length === 0 ? 404 : 200,
-      body: playerPage(reader, { steamId, rows, draft }),
+      body: playerPage(reader, { steamId, name, rows, draft }),
     });
   }
 

@@ -18,6 +18,7 @@ import {
   steamId,
   text,
 } from "../parse.ts";
+import { nameColumns } from "../players/names.ts";
 import { playtimeColumns } from "../players/playtime.ts";
 
 /** A table as backups hold it. Another table that matters is added here; sessions never are. */
@@ -137,7 +138,13 @@ const playtimeDays = table({
   clear: (sql) => sql`truncate playtime_days`,
 });
 
-export const tables: readonly Table[] = [connections, panelSettings, playtimes, playtimeDays];
+const playerNames = table({
+  name: "player_names",
+  columns: nameColumns,
+  clear: (sql) => sql`truncate player_names`,
+});
+
+export const tables: readonly Table[] = [connections, panelSettings, playtimes, playtimeDays, playerNames];
 
 /** How many rows of each table there are. */
 export async function countRows(sql: Sql): Promise<Record<string, number>> {

@@ -5,6 +5,7 @@ import { type IdList, idsIn } from "../id-list.ts";
 import { gameId, integer, Malformed, type SteamId } from "../parse.ts";
 import { daysIn, type Lately, mostWindows } from "../players/days.ts";
 import { type History, historyOf } from "../players/deliveries.ts";
+import { namesIn } from "../players/names.ts";
 import { type Command, CommandProblem, type Context, stringOption, table } from "./command.ts";
 import { withInput } from "./files.ts";
 
@@ -48,7 +49,18 @@ async function top(context: Context): Promise<void> {
   const ofGame = await gameIn(context, database);
   const today = history.dayOf(new Date());
   const players = await daysIn(database).top({ gameId: ofGame, days, today, limit, exclude: [] });
-  if (options["json"]) return print(JSON.stringify(players, null, 2));
+  const names = await namesOf(
+    database,
+    players.map(({ steamId }) => steamId),
+  );
+  if (options["json"])
+    return print(
+      JSON.stringify(
+        players.map((one) => ({ ...one, name: names.get(one.steamId) ?? null })),
+        null,
+        2,
+      ),
+    );
   if (players.length === 0)
     throw new CommandProblem(`Nobody played game ${ofGame} ${lastDays(days)}, as far as is known.`);
   const rows = players.map(({ steamId, seconds, lastSeen }, index) => [
@@ -56,8 +68,9 @@ async function top(context: Context): Promise<void> {
     steamId,
     hours(seconds),
     lastSeen ?? "never",
+    names.get(steamId) ?? "",
   ]);
-  print(table(["", "STEAM ID", lastDays(days).toUpperCase(), "LAST SEEN"], rows));
+  print(table(["", "STEAM ID", lastDays(days).toUpperCase(), "LAST SEEN", "NAME"], rows));
 }
 
 type Active = { steamId: SteamId; lately: Lately | undefined };
@@ -72,10 +85,11 @@ async function activity(context: Context): Promise<void> {
   const database = await context.open();
   const ofGame = await gameIn(context, database);
   const players = leastActiveFirst(await latelyOf(database, steamIds, { gameId: ofGame, windows, history }), windows);
+  const names = await namesOf(database, steamIds);
   if (options["json"])
     print(
       JSON.stringify(
-        players.map((one) => plain(one, windows)),
+        players.map((one) => plain(one, windows, names)),
         null,
         2,
       ),
@@ -83,12 +97,17 @@ async function activity(context: Context): Promise<void> {
   else if (options["csv"]) print(csv(players, windows));
   else {
     const seen = players.filter(({ lately }) => lately !== undefined);
-    const head = ["STEAM ID", ...windows.map((days) => lastDays(days).toUpperCase()), "LAST SEEN"];
+    const head = ["STEAM ID", ...windows.map((days) => lastDays(days).toUpperCase()), "LAST SEEN", "NAME"];
     if (seen.length > 0)
       print(
         table(
           head,
-          seen.map(({ steamId, lately }) => [steamId, ...(lately?.seconds ?? []).map(hours), lately?.lastSeen ?? ""]),
+          seen.map(({ steamId, lately }) => [
+            steamId,
+            ...(lately?.seconds ?? []).map(hours),
+            lately?.lastSeen ?? "",
+            names.get(steamId) ?? "",
+          ]),
         ),
       );
     const others = players.filter(({ lately }) => lately === undefined).map(({ steamId }) => steamId);
@@ -166,6 +185,12 @@ async function latelyOf(
   return players;
 }
 
+/** Those that Steam told the service; a command asks nothing. */
+async function namesOf(database: Pick<Database, "run">, steamIds: SteamId[]): Promise<Map<SteamId, string>> {
+  const known = steamIds.length > 0 ? await namesIn(database).of(steamIds) : [];
+  return new Map(known.flatMap(({ steamId, name }) => (name === null ? [] : [[steamId, name] as const])));
+}
+
 /** By the longest window, then by when they were seen. */
 function leastActiveFirst(players: Active[], windows: number[]): Active[] {
   const longest = windows.indexOf(Math.max(...windows));
@@ -174,9 +199,9 @@ function leastActiveFirst(players: Active[], windows: number[]): Active[] {
   return [...players].sort((a, b) => played(a) - played(b) || (seen(a) < seen(b) ? -1 : 1));
 }
 
-function plain({ steamId, lately }: Active, windows: number[]) {
+function plain({ steamId, lately }: Active, windows: number[], names: ReadonlyMap<SteamId, string>) {
   const recent = lately && Object.fromEntries(windows.map((days, index) => [days, lately.seconds[index]]));
-  return { steamId, recent: recent ?? null, lastSeen: lately?.lastSeen ?? null };
+  return { steamId, name: names.get(steamId) ?? null, recent: recent ?? null, lastSeen: lately?.lastSeen ?? null };
 }
 
 function csv(players: Active[], windows: number[]): string {

@@ -357,6 +357,21 @@ test("a form that is none of ours changes nothing", async () => {
   assert.equal((await db.sql`select from playtimes`).length, 3);
 });
 
+test("a name that Steam told stands beside the ID, in the list and on the player's page, as text", async () => {
+  await db.sql`insert into player_names values (${player(1)}, '<b>Anna</b>', now())`;
+  for (const page of ["/admin/players/", `/admin/players/${player(1)}/`])
+    assert.match((await browser.get(page)).html, /<bdi>&lt;b&gt;Anna&lt;\/b&gt;<\/bdi>/, page);
+  await db.sql`truncate player_names`;
+});
+
+test("a player's page tells the time on the own servers and when the player was seen, where BattleMetrics told it", async () => {
+  const page = async () => (await browser.get(`/admin/players/${player(1)}/`)).html;
+  assert.doesNotMatch(await page(), /<dt>(Time on your servers|Last seen)/);
+  await db.sql`update playtimes set org_seconds = 1800, org_signed_at = now(), seen_at = now() where steam_id = ${player(1)}`;
+  assert.match(await page(), /<dt>Time on your servers<\/dt><dd>.*0\.5 h/);
+  assert.match(await page(), /<dt>Last seen<\/dt>/);
+});
+
 test("the CSV holds the players of the filter; a wrong filter leads back to the list that says so", async () => {
   const { status, headers, html } = await browser.get(`/admin/players.csv?game=${squad}&steam=known&q=7656119800`);
   assert.equal(status, 200);

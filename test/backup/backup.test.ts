@@ -53,6 +53,9 @@ async function filledDatabase(t: TestContext, players = 3_000): Promise<TestData
     insert into playtime_days (steam_id, game_id, day, seconds)
     select steam_id, game_id, date '2026-02-03' - back, 1 + bm_seconds % 86400
     from playtimes, generate_series(0, 1) back where bm_seconds is not null and game_id = 1`;
+  await db.sql`
+    insert into player_names (steam_id, name, checked_at)
+    select steam_id, case when game_id = 0 then ${"quotes \" ' \\ \u2028 🎉"} end, now() from playtimes where steam_id % 10 < 2`;
   return db;
 }
 
@@ -62,7 +65,8 @@ async function contentOf({ sql }: TestDatabase) {
   const playtimes = await sql`select to_jsonb(playtimes)::text as row from playtimes order by steam_id, game_id`;
   const days =
     await sql`select to_jsonb(playtime_days)::text as row from playtime_days order by steam_id, game_id, day`;
-  return [...connections, ...playtimes, ...days].map(({ row }) => row);
+  const names = await sql`select to_jsonb(player_names)::text as row from player_names order by steam_id`;
+  return [...connections, ...playtimes, ...days, ...names].map(({ row }) => row);
 }
 
 const run = (db: TestDatabase, args: string) => cli(args, { env: environmentOf(db) });
@@ -386,7 +390,7 @@ describe("a restore into a database that is not empty", { concurrency: 4 }, () =
     assert.deepEqual(await contentOf(db), before);
     const replaced = await run(db, `restore ${file} --replace --yes`);
     assert.equal(replaced.code, 0, replaced.err);
-    assert.equal((await contentOf(db)).length, 4_602);
+    assert.equal((await contentOf(db)).length, 5_202);
   });
 
   test("asks on a terminal what is to be replaced by what, and shows how far it is", async (t) => {
@@ -400,9 +404,9 @@ describe("a restore into a database that is not empty", { concurrency: 4 }, () =
     );
     assert.match(no.out, /Nothing was changed\./);
     const yes = await cliProcess(`restore ${file} --replace`, { ...options, input: "yes\n" });
-    assert.match(yes.out, /100 % {2}4,602 of 4,602 rows checked/);
-    assert.match(yes.out, /100 % {2}4,602 of 4,602 rows restored/);
-    assert.equal((await contentOf(db)).length, 4_602);
+    assert.match(yes.out, /100 % {2}5,202 of 5,202 rows checked/);
+    assert.match(yes.out, /100 % {2}5,202 of 5,202 rows restored/);
+    assert.equal((await contentOf(db)).length, 5_202);
   });
 
   test("that is lost on the way changes nothing", async (t) => {
@@ -466,6 +470,7 @@ test("a backup of a version that kept no days restores: players were seen when B
       if (index === 0) {
         const header = JSON.parse(line);
         delete header.rows.playtime_days;
+        delete header.rows.player_names;
         return JSON.stringify(header);
       }
       if (index < players) return line;

@@ -29,7 +29,8 @@ const played = (number: number, daysAgo: number, seconds: number, game = squad) 
   insert into playtime_days values (${player(number)}, ${game}, ${ago(daysAgo)}, ${seconds})`;
 
 beforeEach(async () => {
-  await db.sql`truncate playtimes, playtime_days`;
+  await db.sql`truncate playtimes, playtime_days, player_names`;
+  await db.sql`insert into player_names values (${player(2)}, 'Борис', now()), (${player(9)}, null, now())`;
   await seen(1, "2026-01-02T03:04:05.678Z");
   await seen(2, "2026-01-01T00:00:00.000Z");
   await seen(3, "2026-01-03T00:00:00.000Z");
@@ -48,12 +49,12 @@ test("players top tells who played most, of the only game that is stored", async
   const { code, out } = await run("players top");
   assert.equal(code, 0);
   assert.deepEqual(linesOf(out), [
-    ["STEAM ID", "LAST 30 DAYS", "LAST SEEN"],
-    ["1", player(2), "10.0 h", "2026-01-01T00:00:00.000Z"],
+    ["STEAM ID", "LAST 30 DAYS", "LAST SEEN", "NAME"],
+    ["1", player(2), "10.0 h", "2026-01-01T00:00:00.000Z", "Борис"],
     ["2", player(1), "1.5 h", "2026-01-02T03:04:05.678Z"],
   ]);
   assert.deepEqual(JSON.parse((await run("players top --days 7 --limit 1 --json")).out), [
-    { steamId: player(1), seconds: 3_600, lastSeen: "2026-01-02T03:04:05.678Z" },
+    { steamId: player(1), seconds: 3_600, lastSeen: "2026-01-02T03:04:05.678Z", name: null },
   ]);
   assert.match((await run("players top --game 440")).err, /^Nobody played game 440 last 30 days/);
 });
@@ -99,10 +100,10 @@ test("players activity lists who of the staff plays least, with those of whom no
   const { code, out, err } = await run(`players activity --ids ${file}`);
   assert.equal(code, 0);
   assert.deepEqual(linesOf(out), [
-    ["STEAM ID", "LAST 7 DAYS", "LAST 30 DAYS", "LAST SEEN"],
+    ["STEAM ID", "LAST 7 DAYS", "LAST 30 DAYS", "LAST SEEN", "NAME"],
     [player(3), "0.0 h", "0.0 h", "2026-01-03T00:00:00.000Z"],
     [player(1), "1.0 h", "1.5 h", "2026-01-02T03:04:05.678Z"],
-    [player(2), "0.0 h", "10.0 h", "2026-01-01T00:00:00.000Z"],
+    [player(2), "0.0 h", "10.0 h", "2026-01-01T00:00:00.000Z", "Борис"],
     [""],
     ["BattleMetrics never told anything about:"],
     [player(9)],
@@ -113,8 +114,8 @@ test("players activity lists who of the staff plays least, with those of whom no
 test("players activity reads standard input, and prints JSON and CSV in seconds", async () => {
   const input = `${player(9)}\n${player(1)}`;
   assert.deepEqual(JSON.parse((await run("players activity --ids - --days 30,1 --json", { input })).out), [
-    { steamId: player(9), recent: null, lastSeen: null },
-    { steamId: player(1), recent: { 30: 5_400, 1: 3_600 }, lastSeen: "2026-01-02T03:04:05.678Z" },
+    { steamId: player(9), name: null, recent: null, lastSeen: null },
+    { steamId: player(1), name: null, recent: { 30: 5_400, 1: 3_600 }, lastSeen: "2026-01-02T03:04:05.678Z" },
   ]);
   assert.equal(
     (await run("players activity --ids - --csv", { input })).out,

@@ -27,7 +27,9 @@ const daysOf = (id: string) => db.sql`select day from playtime_days where steam_
 test("a player goes from every game and every day; the others stay", async () => {
   for (const id of [player, other])
     for (const game of [440, squad]) for (const seconds of [1, 2]) await told(seconds, undefined, id, game);
+  await db.sql`insert into player_names values (${player}, 'Anna', now()), (${other}, 'Boris', now())`;
   assert.equal(await removePlayer(db.database, player), 2);
+  assert.deepEqual([...(await db.sql`select name from player_names`)], [{ name: "Boris" }]);
   assert.equal((await daysOf(player)).length, 0);
   assert.equal((await db.sql`select from playtimes where steam_id = ${player}`).length, 0);
   assert.equal((await daysOf(other)).length, 2);

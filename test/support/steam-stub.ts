@@ -19,14 +19,23 @@ export type SteamStates = {
   recent?: SteamState;
   /** Asked for the profile of a name; else it knows none. */
   name?: SteamState;
+  /** What players are called; the others have no profile. */
+  names?: Record<string, string>;
+  summaries?: SteamState;
   players?: Record<string, { owned?: SteamState; recent?: SteamState }>;
 };
 
-export type SteamCall = { method: "owned" | "recent" | "name"; steamId: string; key: string; url: string };
+export type SteamCall = {
+  method: "owned" | "recent" | "name" | "summaries";
+  steamId: string;
+  key: string;
+  url: string;
+};
 
 const methods = [
   ["GetOwnedGames", "owned"],
   ["ResolveVanityURL", "name"],
+  ["GetPlayerSummaries", "summaries"],
 ] as const;
 const noSuchName = { raw: '{"response":{"success":42,"message":"No match"}}' };
 
@@ -38,8 +47,10 @@ export async function startSteamStub(states: SteamStates = {}) {
     const method = methods.find(([name]) => url.pathname.includes(name))?.[1] ?? "recent";
     const steamId = url.searchParams.get("steamid") ?? "";
     stub.calls.push({ method, steamId, key: String(request.headers["x-webapi-key"]), url: request.url ?? "" });
-    const ofPlayer = method === "name" ? undefined : stub.states.players?.[steamId]?.[method];
-    const otherwise = method === "name" ? noSuchName : { empty: true as const };
+    const isOfTimes = method === "owned" || method === "recent";
+    const ofPlayer = isOfTimes ? stub.states.players?.[steamId]?.[method] : undefined;
+    const named = () => summaries(stub.states.names ?? {}, (url.searchParams.get("steamids") ?? "").split(","));
+    const otherwise = isOfTimes ? { empty: true as const } : method === "name" ? noSuchName : named();
     void answer(response, ofPlayer ?? stub.states[method] ?? otherwise);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -53,6 +64,15 @@ export async function startSteamStub(states: SteamStates = {}) {
 }
 
 export type SteamStub = Awaited<ReturnType<typeof startSteamStub>>;
+
+/** Those who have a profile, in no order, with much that nobody reads. */
+function summaries(names: Record<string, string>, steamIds: string[]): SteamState {
+  const players = steamIds
+    .filter((steamid) => Object.hasOwn(names, steamid))
+    .reverse()
+    .map((steamid) => ({ steamid, communityvisibilitystate: 3, personaname: names[steamid], avatar: "https://x" }));
+  return { raw: JSON.stringify({ response: { players } }) };
+}
 
 async function answer(response: ServerResponse, state: SteamState): Promise<void> {
   await state.until;
