@@ -1,9 +1,11 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import type { Answer } from "../http/call.ts";
+import { gzipSync } from "node:zlib";
+import type { Answer, Call } from "../http/call.ts";
+import { takesGzip } from "../http/encoding.ts";
 import { Refusal } from "../http/refusal.ts";
 
-type Asset = { path: string; answer: Answer };
+type Asset = { path: string; plain: Answer; gzipped: Answer };
 
 /** Files that browsers keep for ever: another content has another name. */
 export const assets = {
@@ -19,13 +21,18 @@ function asset(file: string, type: string): Asset {
     "content-type": type,
     "cache-control": "public, max-age=31536000, immutable",
     "x-content-type-options": "nosniff",
+    vary: "accept-encoding",
   };
-  return { path: `/admin/assets/${file.replace(".", `.${hash}.`)}`, answer: { status: 200, headers, body } };
+  return {
+    path: `/admin/assets/${file.replace(".", `.${hash}.`)}`,
+    plain: { status: 200, headers, body },
+    gzipped: { status: 200, headers: { ...headers, "content-encoding": "gzip" }, body: gzipSync(body) },
+  };
 }
 
 /** Throws the Refusal "not-found". */
-export function assetAt(path: string): Answer {
+export function assetAt({ path, headers }: Pick<Call, "path" | "headers">): Answer {
   const found = Object.values(assets).find((one) => one.path === path);
   if (!found) throw new Refusal("not-found");
-  return found.answer;
+  return takesGzip(headers["accept-encoding"]) ? found.gzipped : found.plain;
 }

@@ -1,5 +1,6 @@
 import { gzipSync } from "node:zlib";
 import type { Answer, Call, Handler } from "../http/call.ts";
+import { takesGzip } from "../http/encoding.ts";
 import { refusalOf } from "../http/refusal.ts";
 import { refusalLog } from "../http/refusal-log.ts";
 import { router } from "../http/router.ts";
@@ -35,7 +36,7 @@ export function createPanel(deps: PanelDeps): Handler {
   });
   const closed = { ...overviewRoutes(deps), ...connectionRoutes(deps), ...playerRoutes(deps) };
   const route = router({
-    "GET /admin/assets/:name/": (call) => assetAt(call.path),
+    "GET /admin/assets/:name/": assetAt,
     "POST /admin/language/": asPage(async (request) => {
       const chosen = (await formOf(request)).get("language");
       const language = languages.find((one) => one === chosen);
@@ -122,12 +123,16 @@ function backTo({ call }: Request): string {
 function compressed(answer: Answer, { headers }: Call): Answer {
   const { body } = answer;
   if (typeof body !== "string" || body.length < leastCompressed) return answer;
-  if (!/\bgzip\b/.test(String(headers["accept-encoding"] ?? ""))) return answer;
-  return { ...answer, headers: { ...answer.headers, ...compression }, body: gzipSync(body, { level: 3 }) };
+  const varied = { ...answer, headers: { ...answer.headers, vary: "accept-encoding" } };
+  if (!takesGzip(headers["accept-encoding"])) return varied;
+  return {
+    ...varied,
+    headers: { ...varied.headers, "content-encoding": "gzip" },
+    body: gzipSync(body, { level: 3 }),
+  };
 }
 
 const leastCompressed = 1_500;
-const compression = { "content-encoding": "gzip", vary: "accept-encoding" };
 
 function mapped<From, To>(routes: Record<string, From>, change: (one: From) => To): Record<string, To> {
   return Object.fromEntries(Object.entries(routes).map(([address, handler]) => [address, change(handler)]));

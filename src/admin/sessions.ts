@@ -8,8 +8,9 @@ const idleHours = 12;
 export const mostDays = 30;
 export const linkMinutes = 10;
 
-/** Whether it has the form of what `makeLink` makes. */
-export const isLink = (text: string) => /^[\w-]{43}$/.test(text);
+/** Whether it has the form of what `begin` and `makeLink` make. */
+const isToken = (text: string) => /^[\w-]{43}$/.test(text);
+export const isLink = isToken;
 
 type SignedIn = { token: string; isUse: boolean };
 
@@ -30,6 +31,7 @@ export function signInsIn(database: Pick<Database, "run">) {
     },
   });
 
+  const look = coalesce<SignedIn, boolean>({ ...looks, run: lookUp });
   let mark: Promise<string> | undefined;
 
   async function readMark(): Promise<string> {
@@ -159,7 +161,7 @@ export function signInsIn(database: Pick<Database, "run">) {
       return count === 1 ? token : undefined;
     },
     /** Whether somebody is signed in with it; `isUse`: who is then seen to be here. */
-    isSignedIn: coalesce<SignedIn, boolean>({ ...looks, run: lookUp }),
+    isSignedIn: async (item: SignedIn): Promise<boolean> => isToken(item.token) && look(item),
     end: (token: string) =>
       database.run((sql) => sql`delete from sessions where token_sha256 = ${sha256(token)}::bytea`),
   };

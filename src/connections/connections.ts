@@ -48,12 +48,15 @@ export type NewConnection = Pick<Connection, "kind" | "path" | "secret" | "enabl
 
 /** The table, as the CLI and the panel change it. */
 export function connectionsIn(database: Pick<Database, "run">) {
-  const one = (kind: Kind, path: string) =>
-    database.run(async (sql) => {
+  /** Undefined also for a path that none can have, such as one with NUL, which Postgres would refuse. */
+  const one = async (kind: Kind, path: string) => {
+    if (path.includes("\0")) return undefined;
+    return database.run(async (sql) => {
       const [found] = await sql<Connection[]>`
         ${columns(sql)} where kind = ${kind} and path in (${path}, ${normalPath(path)}) order by path = ${path} desc limit 1`;
       return found;
     });
+  };
 
   return {
     list: () => database.run((sql) => sql<Connection[]>`${columns(sql)} order by kind, path`),

@@ -1,3 +1,4 @@
+import { errorCode } from "../error-code.ts";
 import { Malformed } from "../parse.ts";
 
 /** Every "no" to a caller: its code, status, and words that a person can act on. */
@@ -60,5 +61,10 @@ export function refusalOf(error: unknown): Refusal {
   if (error instanceof Refusal) return error;
   if (error instanceof Malformed)
     return new Refusal("malformed", { detail: `${error.message}${error.excerpt}.`, kept: `${error.message}.` });
+  if (brokenText.includes(errorCode(error)))
+    return new Refusal("malformed", { detail: "The text holds a character that cannot be stored, such as NUL." });
   return new Refusal("internal");
 }
+
+/** What Postgres says of text that it does not take: character_not_in_repertoire, untranslatable_character. */
+const brokenText = ["22021", "22P05"];
