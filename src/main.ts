@@ -26,14 +26,12 @@ async function main(): Promise<void> {
   // Words on a stream that nobody can write to are lost; the exit code still tells.
   process.stderr.on("error", () => {});
   // A bug whose end nobody waited for: stopping would hurt everybody else.
-  process.on("unhandledRejection", (error) =>
-    log.error("a bug: an error that nobody handled", { error, withStack: true }),
-  );
+  process.on("unhandledRejection", (error) => log.error("a bug: an unhandled error", { error, withStack: true }));
 
   const starting = startService({
     config,
     log,
-    onGone: () => giveUp("The embedded database stopped again and again; the log says why."),
+    onGone: () => giveUp("The embedded database keeps stopping; the log says why."),
   });
   stopOnSignal(starting, log);
   announce(await starting, config, log, say);
@@ -74,7 +72,7 @@ function stopOnSignal(starting: Promise<Service>, log: Log): void {
       log.info("stopped before it was ready", { signal });
       process.exit(0);
     }
-    log.info("stopping: requests under way finish, a second signal stops at once", { signal });
+    log.info("stopping: running requests are finished; a second signal stops at once", { signal });
     try {
       await started.stop();
       process.exit(0);
@@ -93,10 +91,10 @@ function followFile(file: string, read: () => Promise<Config>, log: Log): void {
     try {
       await read();
     } catch (error) {
-      return log.error("the config file was changed and is wrong: the service goes on as before", { error });
+      return log.error("the config file was changed and is wrong: the old settings stay in use", { error });
     }
     if (process.pid !== 1) return log.warn("the config file was changed: restart the service to use it", { file });
-    log.info("the config file was changed: starting again to use it", { file });
+    log.info("the config file was changed: restarting to use it", { file });
     process.kill(process.pid, "SIGTERM");
   });
 }
@@ -149,7 +147,7 @@ function warnings({ HMAC, STEAM }: Config): string[] {
       : "Until [STEAM] KEY is set, unknown players have no Steam time. A key is free: https://steamcommunity.com/dev/apikey",
     HMAC.ENABLE
       ? ""
-      : "SIGNATURES ARE NOT CHECKED: anybody can write and read times. Set [HMAC] ENABLE = true when you have tried things out.",
+      : "SIGNATURES ARE NOT CHECKED: anybody can write and read times. Set [HMAC] ENABLE = true before real use.",
     deviation < 60
       ? `[HMAC] TIMESTAMP_DEVIATION = ${deviation} refuses repeated deliveries and senders whose clock drifts; 300 is usual.`
       : "",

@@ -195,7 +195,11 @@ export function createGate(options: GateOptions): Gate {
     if (reason === breaker.reason) return;
     breaker.reason = reason;
     if (isForbidden) log.error(forbiddenWords, { reason });
-    else log.warn("Steam is failing; it is asked again now and then", { reason, pauseSeconds: breaker.openMs / 1_000 });
+    else
+      log.warn("Steam does not answer properly; it is asked less often until it does", {
+        reason,
+        pauseSeconds: breaker.openMs / 1_000,
+      });
   }
 }
 

@@ -125,7 +125,7 @@ export function connectionRoutes(deps: ConnectionsDeps): Record<string, PageHand
     },
     try: async (one, _, request) => {
       const tried = await trySample(one, ownUrl(config.SERVER, deps.port()), database).catch((error) => {
-        log.warn("a sample for our own address had no answer", { error });
+        log.warn("a sample sent to the service's own address got no answer", { error });
         return "no-answer" as const;
       });
       return show(request, one, { tried });

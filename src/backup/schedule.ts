@@ -49,7 +49,7 @@ export function keepBackups(options: ScheduleOptions, lookMs = usualLookMs): Bac
       if (abort.signal.aborted) return;
       notBeforeMs = performance.now() + retryMs;
       problem = error instanceof Error ? error.message : String(error);
-      log.error("no backup was made; it is tried again in 15 minutes", { error, folder: options.folder });
+      log.error("the backup failed; next try in 15 minutes", { error, folder: options.folder });
     }
     if (!abort.signal.aborted) timer.refresh();
   };

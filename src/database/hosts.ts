@@ -27,7 +27,7 @@ export function createHosts(address: Address, hosts: Host[], log: Log): Hosts {
     try {
       found = await Promise.any(asked);
       const name = nameOf(found);
-      if (name !== last) log.info("this one of the hosts of the database can be written", { host: name });
+      if (name !== last) log.info("found the database host that can be written to", { host: name });
       last = name;
       return found;
     } catch (error) {

@@ -19,7 +19,7 @@ export async function migrate(sql: Sql, { folder = sqlFolder, onlyNew = false } 
     const unknown = known.filter((name) => !files.includes(name));
     if (unknown.length > 0)
       throw new DatabaseProblem(
-        `The database was made by a newer version of the service (it knows ${unknown.join(", ")}). Update the service, or use another database.`,
+        `The database was created by a newer version of the service (it knows ${unknown.join(", ")}). Update the service, or use another database.`,
       );
     const missing = files.filter((name) => !known.includes(name));
     if (onlyNew && known.length > 0 && missing.length > 0)
@@ -71,5 +71,5 @@ async function runOnce(sql: Sql, name: string, text: string): Promise<boolean> {
 
 function noRights(error: unknown): string {
   const reason = error instanceof Error ? error.message : "";
-  return `The database does not let its user create our tables (${reason}). As its owner, run: GRANT CREATE, USAGE ON SCHEMA public TO <the user>.`;
+  return `The user of the database may not create tables (${reason}). As its owner, run: GRANT CREATE, USAGE ON SCHEMA public TO <the user>.`;
 }

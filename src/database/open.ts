@@ -39,7 +39,7 @@ export async function openDatabase(config: Config, log: Log, options: Options = 
   try {
     const server = createServer(place.address, log);
     const ran = await waitAndMigrate(server, place, { waitSeconds: config.POSTGRES.WAIT_SECONDS, keepSchema, log });
-    if (ran.length > 0) log.info("the schema was brought up to date", { files: ran.join(", ") });
+    if (ran.length > 0) log.info("the schema was updated", { files: ran.join(", ") });
     const database = connect(place.address, log, { server, ...(besideService ? { longAtOnce: 2 } : {}) });
     return {
       database,

@@ -7,7 +7,7 @@ const refusals = {
     404,
     "There is nothing at this address. BattleMetrics calls /set-playtime/bm/<path>/, scripts call /get-playtime/<path>/.",
   ],
-  "method-not-allowed": [405, "This address does not take this method; see the Allow header."],
+  "method-not-allowed": [405, "This address does not accept this method; see the Allow header."],
   "unknown-path": [
     404,
     "No connection has this path. Compare the address with what the command `connections list` shows: BattleMetrics' addresses begin with /set-playtime/bm/, scripts' with /get-playtime/.",
@@ -16,7 +16,7 @@ const refusals = {
   "body-too-large": [413, "The body is larger than 64 KiB."],
   "no-signature": [
     401,
-    "The X-Signature header is missing or is not a signature of the kind that this address expects.",
+    "The X-Signature header is missing, or is not the kind of signature that this address expects.",
   ],
   "bad-signature": [401, "The signature does not match the body and the secret. Compare the secret on both sides."],
   "no-secret": [401, "This connection has no secret yet. Its operator must set one."],
@@ -26,7 +26,7 @@ const refusals = {
   malformed: [400, "The body is not what this address expects."],
   overloaded: [503, "Too many requests are waiting. Try again in a moment."],
   "database-away": [503, "The database does not answer. Try again in a moment."],
-  internal: [500, "Something went wrong here; the log of the service says what."],
+  internal: [500, "Something went wrong in the service; its log says what."],
 } as const satisfies Record<string, readonly [status: number, detail: string]>;
 
 export type RefusalCode = keyof typeof refusals;

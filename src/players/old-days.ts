@@ -23,7 +23,7 @@ export function removeOldDaysByAndBy(options: OldDaysOptions): { stop: () => Pro
       .then((rows) => {
         if (rows > 0) log.info("old days were removed", { rows });
       })
-      .catch((error) => log.debug("old days could not be removed; it is tried again in an hour", { error }));
+      .catch((error) => log.debug("old days could not be removed; next try in an hour", { error }));
     timer = setTimeout(look, usualLookMs).unref();
   }
 

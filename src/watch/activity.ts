@@ -95,7 +95,7 @@ export function createActivity({ database, steam, log, now = () => new Date() }:
       tidiedAtMs = performance.now();
       await tidy(database, replica, isFirst);
     } catch (error) {
-      log.debug("the requests of the last seconds could not be noted", { error });
+      log.debug("the requests of the last seconds could not be stored", { error });
     }
   }
 

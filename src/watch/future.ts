@@ -40,7 +40,7 @@ export async function lookForFuture(database: Database["aside"], log: Log): Prom
     const found = Object.entries({ players, ...mended }).filter(([, rows]) => rows > 0);
     if (found.length > 0) log.warn(words, Object.fromEntries(found));
   } catch (error) {
-    log.debug("it was not looked whether times lie in the future", { error });
+    log.debug("could not check whether stored times are in the future", { error });
   }
 }
 

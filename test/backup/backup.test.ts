@@ -597,7 +597,7 @@ describe("backups by themselves", { concurrency: 4 }, () => {
     await backups.stop();
     assert.deepEqual(
       lines.map(({ level, message }) => [level, message]),
-      [["error", "no backup was made; it is tried again in 15 minutes"]],
+      [["error", "the backup failed; next try in 15 minutes"]],
     );
   });
 

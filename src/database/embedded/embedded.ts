@@ -92,7 +92,7 @@ async function initialise(place: Place, { bin }: Binaries, settings: Record<stri
   const initdb = guarded([join(bin, "initdb"), "-D", half, "-U", embeddedUser, ...options], place.account);
   const code = await initdb.gone;
   try {
-    if (code !== 0) throw new DatabaseProblem(`The database could not be made in ${pg}: ${initdb.reason()}.`);
+    if (code !== 0) throw new DatabaseProblem(`The database could not be created in ${pg}: ${initdb.reason()}.`);
     await rename(half, pg);
     const folder = await open(place.dir);
     await folder.sync().finally(() => folder.close());

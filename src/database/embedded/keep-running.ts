@@ -32,10 +32,10 @@ async function supervise(server: Guarded, options: ServerOptions, say: QuietLog,
     failures = [...failures.filter((time) => time > now - 60_000), now];
     inARow = running && now - readyAtMs > 60_000 ? 1 : inARow + 1;
     if (failures.length >= 5 && !isFullDisk(reason)) {
-      log.error("The database failed five times in a minute and is given up", { reason });
+      log.error("The database failed five times in a minute: giving up", { reason });
       return onGone();
     }
-    log.warn("The database died and is started again", { reason });
+    log.warn("The database died: starting it again", { reason });
     const pauseMs = Math.min(25 * 4 ** (inARow - 1), patience.pauseMostMs);
     await sleep(pauseMs, undefined, { signal: stopping }).catch(() => {});
     try {

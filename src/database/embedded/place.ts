@@ -28,14 +28,14 @@ export async function choosePlace(dataDir: string, log: Log): Promise<Place> {
   // Tried before anything is given to that account: some roots may not become others.
   await runAs(account, "/bin/sh", ["-c", ":"]);
   if (name === "nobody") {
-    log.warn("The database runs as nobody, an account that other programs share: better make a user named playtime");
+    log.warn("The database runs as nobody, an account that other programs share: create a user named playtime");
   }
   await makeOpen(asked, account);
   await warnIfOpen(asked, log);
   // A database that exists stays where it is, even if folders were closed or opened since.
   if (holds(asked) || (!isAway && (await reaches(account, asked)))) return { dir: asked, account };
 
-  log.warn("The database lives in another folder, because its user cannot reach the data folder", {
+  log.warn("The database is in another folder, because its user cannot reach the data folder", {
     dataFolder: asked,
     uid: account.uid,
     folder: away,
@@ -52,7 +52,7 @@ export function possiblePlaces(dataDir: string): [asked: string, away: string] {
 
 async function warnIfOpen(folder: string, log: Log): Promise<void> {
   if ((await stat(folder)).mode & 0o002)
-    log.warn("Every user of the machine can replace what is in the data folder: take that right away (chmod o-w)", {
+    log.warn("Every user of this machine can replace files in the data folder: take that right away (chmod o-w)", {
       folder,
     });
 }

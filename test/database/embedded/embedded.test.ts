@@ -274,10 +274,7 @@ describe("the embedded database", { concurrency: 2 }, () => {
       process.kill(await pidOf(dataDir, "postgres"), "SIGKILL");
       await eventually("two lines in the log", () => said.length === 2);
       await answersAgain(socketDir);
-      assert.match(
-        said.join(""),
-        /WARN {2}The database died and is started again.*\n.*INFO {2}The database runs again/,
-      );
+      assert.match(said.join(""), /WARN {2}The database died: starting it again.*\n.*INFO {2}The database runs again/);
     });
 
     test("when it is killed together with its guard", async (t) => {
@@ -313,7 +310,7 @@ describe("the embedded database", { concurrency: 2 }, () => {
         return told > 0;
       };
       await eventually("the end of the tries", kill, { everyMs: 50 });
-      assert.match(said.at(-1) ?? "", /ERROR The database failed five times in a minute and is given up/);
+      assert.match(said.at(-1) ?? "", /ERROR The database failed five times in a minute: giving up/);
       await nothingRuns(dataDir);
       await stop();
       assert.equal(told, 1);

@@ -129,7 +129,7 @@ describe("a start that cannot succeed", { concurrency: 2 }, () => {
     const dataDir = join(folder, "data");
     assert.match(
       (await host(t, { dataDir }).says("problem")) ?? "",
-      /^The database could not be made in .*: (?!.*removing).*No space left on device\. The disk is full, or can hold no more files/,
+      /^The database could not be created in .*: (?!.*removing).*No space left on device\. The disk is full, or can hold no more files/,
     );
     assert.deepEqual(
       (await readdir(dataDir)).filter((name) => name !== "pg.bin-half"),
