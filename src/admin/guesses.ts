@@ -1,4 +1,5 @@
 import { networkOf } from "./address.ts";
+import { createLanes } from "./lanes.ts";
 import type { WrongGuesses } from "./wrong-guesses.ts";
 
 const freeGuesses = 5;
@@ -31,11 +32,15 @@ export type Outcome = "right" | "wrong" | { waitSeconds: number };
  *
  * Whoever waits for that stands in a lane. A known browser has its own, and its turn comes first. All others share a budget and
  * stand in the lane of their wider network (/24 or /48), lane after lane: ever new addresses are of no use. Whoever waited as
- * told has another lane, since at a shared address somebody else may begin a new wait again and again. Where there is no room, one
- * is turned away by lot, the newcomer or another.
+ * told has another lane, since at a shared address somebody else may begin a new wait again and again.
  */
 export function createGuesses({ wrongGuesses, stopping, nowMs = () => performance.now() }: GuessesDeps): Guesses {
-  const lanes = new Map<string, Waiting[]>();
+  const lanes = createLanes<Waiting>({
+    mostIn: (lane) => (lane.startsWith(patient) ? patientLaneMost : laneMost),
+    isFree: (lane) => lane.startsWith(known),
+    lanesMost,
+    onTurnedAway: ({ resolve }) => resolve({ waitSeconds: crowdedSeconds }),
+  });
   const pauses = new Map<string, { count: number; untilMs: number }>();
   let isChecking = false;
   let timer: NodeJS.Timeout | undefined;
@@ -53,38 +58,14 @@ export function createGuesses({ wrongGuesses, stopping, nowMs = () => performanc
     if (pauses.size > rememberedMost && oldest !== undefined) pauses.delete(oldest);
   }
 
-  function enter(lane: string, guess: Waiting): void {
-    const waiting = lanes.get(lane) ?? [];
-    lanes.set(lane, waiting);
-    waiting.push(guess);
-    if (waiting.length > (lane.startsWith(patient) ? patientLaneMost : laneMost)) turnAway(lane);
-    const crowd = [...lanes.keys()].filter((name) => !name.startsWith(known));
-    if (crowd.length > lanesMost) turnAway(crowd[Math.floor(Math.random() * crowd.length)] ?? lane);
-  }
-
-  function turnAway(lane: string): void {
-    const waiting = lanes.get(lane) ?? [];
-    const [guess] = waiting.splice(Math.floor(Math.random() * waiting.length), 1);
-    if (waiting.length === 0) lanes.delete(lane);
-    guess?.resolve({ waitSeconds: crowdedSeconds });
-  }
-
-  /** The first of the lane, which then goes to the end of the row of lanes. */
-  function take(lane: string): Waiting | undefined {
-    const [guess, ...others] = lanes.get(lane) ?? [];
-    lanes.delete(lane);
-    if (others.length > 0) lanes.set(lane, others);
-    return guess;
-  }
-
   function next(): void {
     clearTimeout(timer);
-    if (isChecking || lanes.size === 0) return;
-    const names = [...lanes.keys()];
+    const names = lanes.names();
+    if (isChecking || names.length === 0) return;
     const strangers = names.filter((name) => !name.startsWith(known));
     const delays = strangers.map((name) => Math.max(budgetMs(), pauseMs(name)));
     const lane = names.find((name) => name.startsWith(known)) ?? strangers.find((_, index) => delays[index] === 0);
-    const guess = lane === undefined ? undefined : take(lane);
+    const guess = lane === undefined ? undefined : lanes.take(lane);
     if (!guess) {
       timer = setTimeout(next, Math.min(...delays) + 1);
       return;
@@ -110,7 +91,7 @@ export function createGuesses({ wrongGuesses, stopping, nowMs = () => performanc
     if (device !== undefined) return known + device;
     const network = networkOf(address, { v4: 24, v6: 48 });
     const quick = `new ${network}`;
-    return hasWaited && (isPaused || lanes.has(quick)) ? patient + network : quick;
+    return hasWaited && (isPaused || lanes.names().includes(quick)) ? patient + network : quick;
   }
 
   async function judge({ guesser, isRight, lane }: Waiting): Promise<Outcome> {
@@ -132,9 +113,7 @@ export function createGuesses({ wrongGuesses, stopping, nowMs = () => performanc
     return "wrong";
   }
 
-  stopping?.addEventListener("abort", () => {
-    for (const lane of [...lanes.keys()]) while (lanes.has(lane)) turnAway(lane);
-  });
+  stopping?.addEventListener("abort", lanes.clear);
 
   return {
     check: (guesser, isRight) =>
@@ -143,7 +122,7 @@ export function createGuesses({ wrongGuesses, stopping, nowMs = () => performanc
         if (leftMs > 0 && !guesser.hasWaited) return resolve({ waitSeconds: Math.ceil(leftMs / 1_000) });
         if (stopping?.aborted) return resolve({ waitSeconds: crowdedSeconds });
         const lane = laneOf(guesser, leftMs > 0);
-        enter(lane, { guesser, lane, isRight, resolve, reject });
+        lanes.enter(lane, { guesser, lane, isRight, resolve, reject });
         next();
       }),
   };

@@ -28,7 +28,10 @@ export function visitors({ PUBLIC_URL, TRUST_PROXY }: Pick<Config["SERVER"], "PU
     isHttps,
     hostOf,
     /** Scheme and host as the browser knows them; a stranger's text. */
-    originOf: (call: Call) => `${isHttps(call) ? "https" : "http"}://${hostOf(call)}`,
+    originOf: (call: Call) => {
+      const origin = `${isHttps(call) ? "https" : "http"}://${hostOf(call)}`;
+      return URL.canParse(origin) ? new URL(origin).origin : origin;
+    },
     addressOf: (call: Call) =>
       ipAddress(forwarded(call, "x-forwarded-for") ?? "") ?? ipAddress(call.remoteAddress()) ?? "unknown",
     /**

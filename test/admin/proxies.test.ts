@@ -70,6 +70,13 @@ describe("an address", () => {
   });
 });
 
+test("the address in texts to copy has no port that goes without saying", () => {
+  const headers = { host: "x:443", "x-forwarded-proto": "https" };
+  assert.equal(trusting.originOf(call(headers)), "https://x");
+  assert.equal(direct.originOf(call({ host: "x:8000" })), "http://x:8000");
+  assert.equal(direct.originOf(call({ host: "not a host" })), "http://not a host");
+});
+
 describe("a form is ours", () => {
   const own = (visitor: typeof direct, headers: Record<string, string>) => visitor.isOwnForm(call(headers));
 
