@@ -23,5 +23,5 @@ test("the service takes all that the bench sends, and the bench counts what is s
   const { requests, figure } = deliveries(2_002);
   await sendAll([...requests.slice(0, 3), ...requests.slice(2_000)]);
   assert.equal(await storedSince(db, figure), 5);
-  await sendAll([...queries(100).slice(0, 1), ...mixed(100)]);
+  await sendAll([...queries(100).slice(0, 1), ...queries(100, { days: [7, 30] }).slice(0, 1), ...mixed(100)]);
 });

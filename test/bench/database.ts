@@ -1,6 +1,8 @@
+import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
 import { type Address, createClient, type Sql } from "../../src/database/connect.ts";
 import { startEmbedded } from "../../src/database/embedded/embedded.ts";
-import { migrate } from "../../src/database/migrate.ts";
+import { migrate, sqlFolder } from "../../src/database/migrate.ts";
 import { createLog } from "../../src/log.ts";
 import { addressOfDatabase, onServer } from "../support/database.ts";
 import { postmasterOf } from "./measure.ts";
@@ -13,8 +15,8 @@ export type DatabaseServer = {
   description: string;
   /** The process above all others of Postgres; undefined when it runs elsewhere. */
   pid: number | undefined;
-  /** A database with our schema, two connections named `bench`, and so many players. */
-  create: (rows: number) => Promise<BenchDatabase>;
+  /** A database with the schema of a checkout (ours, if none is named), two connections named `bench`, and so many players. */
+  create: (rows: number, checkout?: string) => Promise<BenchDatabase>;
   /** Drops what was made, and stops a server of our own. */
   stop: () => Promise<void>;
 };
@@ -33,13 +35,15 @@ export async function startDatabase(folder: string): Promise<DatabaseServer> {
   return {
     description: facts.description,
     pid: facts.pid,
-    create: async (rows) => {
+    create: async (rows, checkout) => {
       const name = `playtime_bench_${process.pid}_${made.length + 1}`;
       await onServer((sql) => sql.unsafe(`create database ${name} template template0`));
       const address = addressOfDatabase(name);
       const sql = createClient(address, 1);
       made.push({ name, sql });
-      await migrate(sql);
+      // An older service refuses a newer schema.
+      const folder = checkout === undefined ? sqlFolder : pathToFileURL(join(resolve(checkout), "sql/"));
+      await migrate(sql, { folder });
       await fill(sql, rows);
       return { address, sql };
     },
@@ -69,6 +73,20 @@ async function fill(sql: Sql, rows: number): Promise<void> {
     select ${steamIdOf(0)}::bigint + n * ${allPlayers / rows}::int, ${gameId}, 360000, 'ok', now(), 0, now() - interval '1 day'
     from generate_series(0, ${rows - 1}::int) as n`;
   await sql`vacuum analyze playtimes`;
+  const [table] = await sql<{ isThere: boolean }[]>`select to_regclass('playtime_days') is not null as "isThere"`;
+  if (table?.isThere) await fillDays(sql);
+}
+
+/** A month of days for those whom queries are about. */
+async function fillDays(sql: Sql): Promise<void> {
+  const ids = `{${players}}`;
+  await sql`update playtimes set seen_at = bm_signed_at where steam_id = any(${ids}::bigint[])`;
+  await sql`
+    insert into playtime_days (steam_id, game_id, day, seconds)
+    select steam_id, ${gameId}, current_date - back, 3600
+    from generate_series(29, 0, -1) as back, unnest(${ids}::bigint[]) as steam_id`;
+  await sql`vacuum analyze playtimes`;
+  await sql`vacuum analyze playtime_days`;
 }
 
 /** How many deliveries after `figure` are stored: a player's figure grows by one with each. */

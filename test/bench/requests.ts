@@ -39,14 +39,16 @@ function delivery(steamId: string, seconds: number, signedAt: Date): Signed {
   return { path: "/set-playtime/bm/bench/", body, signature: `t=${time},s=${hmac(`${time}.${body}`)}` };
 }
 
-export function query(steamIds: readonly string[], { refresh = false } = {}): Signed {
-  const body = JSON.stringify({ steam_ids: steamIds, game_id: gameId, is_need_update: refresh });
+export function query(steamIds: readonly string[], { refresh = false, days }: Asking = {}): Signed {
+  const body = JSON.stringify({ steam_ids: steamIds, game_id: gameId, is_need_update: refresh, days });
   return { path: "/get-playtime/bench/", body, signature: hmac(body) };
 }
 
+type Asking = { refresh?: boolean; days?: number[] };
+
 /** Queries of so many ids each (a divisor of the number of players), the players in turn. */
-export function queries(ids: number): Signed[] {
-  return Array.from({ length: players.length / ids }, (_, n) => query(players.slice(n * ids, (n + 1) * ids)));
+export function queries(ids: number, asking: Asking = {}): Signed[] {
+  return Array.from({ length: players.length / ids }, (_, n) => query(players.slice(n * ids, (n + 1) * ids), asking));
 }
 
 /**

@@ -39,11 +39,14 @@ export async function insert(bench: Bench): Promise<void> {
   await stop(targets);
 }
 
-/** Queries of one id and of a hundred, all stored. */
+/** Queries of one id and of a hundred, all stored; of a hundred also with the last days, of which the reference knows nothing. */
 export async function query(bench: Bench): Promise<void> {
   const targets = [await bareTarget(), await referenceTarget(bench), ...(await services(bench))];
   await run(bench, { scenario: "query, 1 id", targets, prepare: reads(bench, 1) });
   await run(bench, { scenario: "query, 100 ids", targets, prepare: reads(bench, 100) });
+  const withDays = reads(bench, 100, [7, 30]);
+  const own = targets.filter(({ name }) => name === service);
+  await run(bench, { scenario: "query with days, 100 ids", targets: own, prepare: withDays });
   await stop(targets);
 }
 
@@ -131,8 +134,8 @@ function checkStored(stored: number, answered: number): void {
 }
 
 /** Queries, the first of which must be answered with what is stored. */
-const reads = (bench: Bench, ids: number) => async (): Promise<Prepared> => {
-  const all = requests.queries(ids);
+const reads = (bench: Bench, ids: number, days?: number[]) => async (): Promise<Prepared> => {
+  const all = requests.queries(ids, days ? { days } : {});
   return { file: await save(bench, all), before: (target) => checkAnswer(target, all[0]) };
 };
 

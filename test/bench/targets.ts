@@ -42,7 +42,7 @@ type ServiceOptions = { name?: string; rows?: number; checkout?: string; env?: N
 
 export async function serviceTarget(bench: Bench, options: ServiceOptions = {}): Promise<Target & Stored> {
   const { name = service, rows = usualRows, env = {}, ...start } = options;
-  const database = await bench.database.create(rows);
+  const database = await bench.database.create(rows, options.checkout);
   return { name, server: await startService({ ...asSettings(database.address), ...env }, start), database };
 }
 
