@@ -167,6 +167,25 @@ test("an error that concerns all fails all that wait, at once, and the next call
   assert.equal(await next, "done 4");
 });
 
+test("after an error that concerns all, nothing of what waited counts any more", async () => {
+  const hand = byHand<number>();
+  const call = coalesce({ ...limits, besideSize: 3, run: hand.run });
+  const all = [call(1)];
+  await turn();
+  all.push(call(2), call(3));
+  const answers = Promise.allSettled(all);
+  await hand.fail(new RangeError("away"));
+  await answers;
+  const first = call(4);
+  await turn();
+  const second = call(5);
+  await turn();
+  assert.deepEqual(hand.batches, [[1], [4]], "one that waits is no reason for a second batch");
+  await hand.release();
+  await hand.release();
+  assert.deepEqual(await Promise.all([first, second]), ["done 4", "done 5"]);
+});
+
 test("more than may wait are refused as overloaded, and the others are served", async () => {
   const hand = byHand<number>();
   const call = coalesce({ ...limits, waitingItems: 2, run: hand.run });

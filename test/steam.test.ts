@@ -190,7 +190,7 @@ test("after five failures in a row Steam is left alone, said once, until a probe
   assert.equal(stub.calls.length, 5);
   assert.deepEqual([status().breaker, status().ended.nonsense, status().dropped], ["open", 5, 15]);
   assert.equal(warnings().length, 1);
-  assert.match(warnings()[0]?.message ?? "", /Steam is failing/);
+  assert.match(warnings()[0]?.message ?? "", /Steam does not answer properly/);
 
   clockMs += 10_000;
   assert.equal(status().breaker, "probing");
@@ -207,6 +207,15 @@ test("after five failures in a row Steam is left alone, said once, until a probe
   assert.equal(status().breaker, "closed");
   assert.match(lines.at(-1)?.message ?? "", /Steam answers again/);
   assert.equal(warnings().length, 1);
+});
+
+test("who waits for the next call a second when a pause is over is refused while the probe decides", async () => {
+  const { ask } = create({ callsPerSecond: 10, limits: { burstCalls: 1, failures: 1, openMs: 1 } });
+  stub.states = { owned: { raw: "nonsense" } };
+  assert.equal(await ask(1), false);
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  stub.states = { owned: owned(1) };
+  assert.deepEqual(await Promise.all([2, 3, 4].map((number) => ask(number))), [true, false, false]);
 });
 
 test("401 and 403 close the way at once, and are said once, loudly", async () => {
@@ -256,9 +265,11 @@ test("a body that trickles is cut off at the timeout, one without end at its siz
     },
     async (url) => assert.equal(await create({ apiUrl: url, timeoutMs: 200 }).ask(), false),
   );
+  let sentBytes = 0;
   await withSteam(
     (_, response) => {
       const write = () => {
+        do sentBytes += 65_536;
         while (!response.destroyed && response.write(" ".repeat(65_536)));
       };
       response.on("drain", write);
@@ -267,6 +278,7 @@ test("a body that trickles is cut off at the timeout, one without end at its siz
     async (url, requests) => {
       assert.equal(await create({ apiUrl: url, timeoutMs: 10_000 }).ask(), false);
       assert.equal(requests(), 1);
+      assert.ok(sentBytes < 20 * 1024 * 1024, `${sentBytes} bytes`);
     },
   );
 });
@@ -338,19 +350,25 @@ test("who asks for a refresh and who does not share one call, which counts as an
 test("at most eight calls are under way at once", async () => {
   let underWay = 0;
   let most = 0;
+  let release = () => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
   await withSteam(
-    (_, response) => {
+    async (_, response) => {
       underWay += 1;
       most = Math.max(most, underWay);
-      setTimeout(() => {
-        underWay -= 1;
-        response.end(JSON.stringify({ response: owned(1) }));
-      }, 10);
+      await released;
+      underWay -= 1;
+      response.end(JSON.stringify({ response: owned(1) }));
     },
     async (url) => {
-      const { ask } = create({ apiUrl: url });
-      const answers = await Promise.all(Array.from({ length: 40 }, (_, number) => ask(number)));
-      assert.ok(answers.every(Boolean));
+      const { ask } = create({ apiUrl: url, timeoutMs: 60_000 });
+      const answers = Promise.all(Array.from({ length: 40 }, (_, number) => ask(number, { dropAtMs: Infinity })));
+      await eventually("eight calls", () => underWay === 8);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      release();
+      assert.ok((await answers).every(Boolean));
       assert.equal(most, 8);
     },
   );
@@ -358,13 +376,17 @@ test("at most eight calls are under way at once", async () => {
 
 test("a burst of 40 is let through at once, then so many a second", async () => {
   stub.states = { owned: owned(1) };
-  const { ask } = create({ callsPerSecond: 5 });
-  const answers = await Promise.all(
-    Array.from({ length: 100 }, (_, number) => ask(number, { dropAtMs: performance.now() + 1_000 })),
-  );
-  const answered = answers.filter(Boolean).length;
-  assert.ok(answered >= 40 && answered <= 60, `${answered} of 100 within a second`);
-  assert.equal(stub.calls.length, answered, "what had not begun by its deadline was dropped");
+  let clockMs = 0;
+  const { ask, status } = create({ callsPerSecond: 5, limits: { clockMs: () => clockMs } });
+  const all = Promise.all(Array.from({ length: 100 }, (_, number) => ask(number, { dropAtMs: 1_000 })));
+  await eventually("the burst to be over", () => status().ended.answer === 40);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  assert.equal(stub.calls.length, 40);
+  clockMs = 600;
+  await eventually("three calls more", () => status().ended.answer === 43);
+  clockMs = 1_000;
+  assert.equal((await all).filter(Boolean).length, 43, "what had not begun by its deadline was dropped");
+  assert.equal(stub.calls.length, 43);
 });
 
 test("a query with a later deadline keeps a waiting call alive", async () => {

@@ -111,3 +111,14 @@ test("the link is over after 24 hours", () => {
   nowMs += 1;
   assert.equal(isOpen(token), false);
 });
+
+test("a password that is set in this moment, here or in the config of another service, is not replaced", async () => {
+  const { setFirstPassword, setPassword, followConfig } = signInsIn(db.database);
+  await followConfig("the one of the config");
+  assert.equal(await setFirstPassword(panelPassword), undefined);
+  assert.equal((await db.sql`select from panel_settings`).length, 1);
+  await followConfig("");
+  await setPassword("the stored one");
+  assert.equal(await setFirstPassword(panelPassword), undefined);
+  await createBrowser(service).signIn("the stored one");
+});

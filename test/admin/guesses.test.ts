@@ -90,6 +90,18 @@ describe("a guess", () => {
     assert.equal(await check({ device: "of my colleague" }, true), "right");
   });
 
+  test("of strangers is looked at twenty times at once, then once a second, from however many addresses they come", async () => {
+    const { check, pass } = stage();
+    for (let count = 0; count < 20; count += 1) assert.equal(await check({ address: `10.0.${count}.1` }), "wrong");
+    const next = check({ address: "10.0.20.1" });
+    assert.equal(await Promise.race([next, sleep(50, "waits")]), "waits");
+    assert.equal(await check({ device: "mine" }, true), "right");
+    assert.equal(await Promise.race([next, sleep(50, "waits")]), "waits");
+    pass(1_000);
+    await check({ device: "mine" }, true);
+    assert.equal(await next, "wrong");
+  });
+
   test("is checked one at a time, a known browser's next, and where there is no room it costs nothing", async () => {
     const { check, most, checks } = stage();
     const order: string[] = [];

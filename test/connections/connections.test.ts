@@ -52,6 +52,67 @@ test("the same path may exist once in each kind", async () => {
   );
 });
 
+test("of two paths with one normal form, as earlier versions stored them, the one that was named is found", async () => {
+  const paths = ["h\u0331", "\u1e96"];
+  for (const path of paths) await db.sql`insert into connections (kind, path) values ('script', ${path})`;
+  for (const path of paths) assert.equal((await table.one("script", path))?.path, path);
+  await db.sql`delete from connections where path = ${paths[0] ?? ""}`;
+  assert.equal((await table.one("script", paths[0] ?? ""))?.path, paths[1]);
+});
+
+test("to set a secret once more leaves the one before it, and for how long", async () => {
+  const one = { kind: "script", path: "one" } as const;
+  await table.add({ ...one, secret: "first", enabled: true, fixedGameId: null });
+  await table.setSecret(one, "second", 3_600);
+  const before = await table.one("script", "one");
+  assert.deepEqual([before?.secret, before?.oldSecret], ["second", "first"]);
+  await table.setSecret(one, "second", 7_200);
+  const again = await table.one("script", "one");
+  assert.deepEqual([again?.oldSecret, again?.oldSecretUntil], ["first", before?.oldSecretUntil]);
+  await table.setSecret(one, "third");
+  assert.equal((await table.one("script", "one"))?.oldSecret, null);
+});
+
+test("what is known of its requests goes along with a connection that gets another path, and goes with one that is removed", async () => {
+  const known = async () => {
+    const rows = await db.sql<{ table: string; path: string }[]>`
+      select 'counts' as table, path from hourly_counts union all select 'accepted', path from accepted_requests
+      union all select 'refused', path from refused_requests order by path, 1 desc`;
+    return rows.map(({ table, path }) => `${path}: ${table}`);
+  };
+  for (const path of ["one", "two"]) {
+    await table.add({ kind: "script", path, secret: "s", enabled: true, fixedGameId: null });
+    await db.sql`insert into hourly_counts values (now(), 'script', ${path}, 'accepted', 1)`;
+    await db.sql`
+      insert into accepted_requests (kind, path, at, is_ignored, players, duration_ms)
+      values ('script', ${path}, now(), false, 1, 1)`;
+    await db.sql`
+      insert into refused_requests (kind, path, minute, code, count, at, reason, duration_ms)
+      values ('script', ${path}, now(), 'malformed', 1, now(), '', 1)`;
+  }
+  const all = (path: string) => ["refused", "counts", "accepted"].map((name) => `${path}: ${name}`);
+  assert.equal(await table.change({ kind: "script", path: "one" }, { path: "three", fixedGameId: null }), "changed");
+  assert.deepEqual(await known(), [...all("three"), ...all("two")]);
+  await table.remove({ kind: "script", path: "three" });
+  assert.deepEqual(await known(), all("two"));
+});
+
+test("every change is stamped", async () => {
+  const one = { kind: "script", path: "one" } as const;
+  await table.add({ ...one, secret: "first", enabled: true, fixedGameId: null });
+  for (const [name, change] of Object.entries({
+    setEnabled: () => table.setEnabled(one, false),
+    setSecret: () => table.setSecret(one, "second", 60),
+    dropOldSecret: () => table.dropOldSecret(one),
+    change: () => table.change(one, { path: "one", fixedGameId: 5 }),
+  })) {
+    await db.sql`update connections set updated_at = 'yesterday'`;
+    await change();
+    const [row] = await db.sql`select updated_at > now() - interval '1 hour' as "isNew" from connections`;
+    assert.equal(row?.["isNew"], true, name);
+  }
+});
+
 test("the address of a Cyrillic path is percent-encoded", () => {
   assert.equal(addressOf({ kind: "battlemetrics", path: "ю" }), "/set-playtime/bm/%D1%8E/");
   assert.equal(addressOf({ kind: "script", path: "a" }), "/get-playtime/a/");

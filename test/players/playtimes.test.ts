@@ -159,6 +159,18 @@ test("an older answer of Steam that arrives late changes nothing", async () => {
   assert.equal((await stored()).steamSeconds, 3600);
 });
 
+test("of several answers of Steam in one batch the newest counts, whatever its place", async () => {
+  for (const seconds of [
+    [1, 3, 2],
+    [3, 2, 1],
+    [1, 2, 3],
+  ]) {
+    await db.sql`truncate playtimes`;
+    await Promise.all(seconds.map((second) => answered({ seconds: second, status: "ok", checkedAt: at(second) })));
+    assert.equal((await stored()).steamSeconds, 3, seconds.join());
+  }
+});
+
 test("BattleMetrics and Steam leave each other's columns alone", async () => {
   await told(100, 1);
   await answered({ status: "ok", seconds: 3600 });
