@@ -16,8 +16,8 @@ import { secrets } from "./support/service.ts";
 
 /**
  * Runs the tests against one throw-away Postgres, or against the server that TEST_DATABASE_URL names (its user must be
- * allowed to create databases). Arguments are files to run; none: all that end in .test.ts, but for those with faults or
- * with a browser.
+ * allowed to create databases). Arguments are files to run; none: all that end in .test.ts, but for those with faults, with
+ * a browser or with a cluster.
  */
 async function run(): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), "playtime-tests-"));
@@ -67,7 +67,7 @@ async function prepareTemplate(): Promise<void> {
 async function testFiles(): Promise<string[]> {
   const files = await readdir("test", { recursive: true });
   return files
-    .filter((file) => file.endsWith(".test.ts") && !/^(faults|browser)\//.test(file))
+    .filter((file) => file.endsWith(".test.ts") && !/^(faults|browser|cluster)\//.test(file))
     .map((file) => join("test", file))
     .sort();
 }
