@@ -6,6 +6,8 @@ import type { Log } from "./log.ts";
  */
 export type Gate = {
   enter: (entrant: Entrant) => Promise<boolean>;
+  /** Somebody else waits for the same call: it may wait for as long as either, and is a refresh only while all want one. */
+  join: (entrant: Entrant, other: Entrant) => void;
   leave: (outcome: { kind: CallEnd; reason?: string }) => void;
   status: () => GateStatus;
   /**
@@ -96,6 +98,12 @@ export function createGate(options: GateOptions): Gate {
         waiting.push({ entrant, enter });
         letIn();
       });
+    },
+    join: (entrant, { refresh, dropAtMs }) => {
+      Object.assign(entrant, {
+        refresh: entrant.refresh && refresh,
+        dropAtMs: Math.max(entrant.dropAtMs, dropAtMs),
+      } satisfies Entrant);
     },
     leave: ({ kind, reason }) => {
       active -= 1;

@@ -77,8 +77,7 @@ export function createSteam({ playtimes, now, log, limits, ...config }: SteamDep
       const key = `${question.steamId}/${question.gameId}`;
       const already = asking.get(key);
       if (already && isFresh(already, question)) {
-        already.question.dropAtMs = Math.max(already.question.dropAtMs, question.dropAtMs);
-        already.question.refresh &&= question.refresh;
+        gate.join(already.question, question);
         return already.answered;
       }
       const own = { ...question };

@@ -3,6 +3,7 @@ import { placeholder, scriptExamples, squadJsBlock, webhookFields } from "../con
 import type { Tried } from "../connections/sample.ts";
 import { type Html, html } from "../html.ts";
 import { type AcceptedRequest, keptRequests, type RefusedRequests, type Summary } from "../watch/activity.ts";
+import { confirmation } from "./confirmation-page.ts";
 import { ago, moment, number, type Reader } from "./reader.ts";
 import type { Texts } from "./texts/en.ts";
 
@@ -128,7 +129,7 @@ ${shown.tried && tried(reader, shown.tried)}</section>
 <section class="card"><h2>${words.accepted}</h2><p class="hint">${words.kept(keptRequests)}</p>${acceptedTable(reader, shown.accepted)}</section>
 <section class="card"><h2>${words.refused}</h2>${refusedTable(reader, shown.refused)}</section>
 </div>
-<p><a class="button danger" href="/admin/connections/${connection.kind}/delete/${encodeURIComponent(connection.path)}/">${words.remove}</a></p>`;
+<p><a class="button danger" href="${pageOf(connection)}?confirm=delete">${words.remove}</a></p>`;
 }
 
 function setUp(reader: Reader, { connection, base, isRevealed }: Shown): Html {
@@ -235,9 +236,14 @@ function reasonWords({ texts }: Reader, code: string): string {
   return Object.hasOwn(texts.refused, code) ? texts.refused[code as keyof typeof texts.refused] : code;
 }
 
-/** Asks before a connection goes. */
-export function confirmPage({ texts }: Reader, connection: Connection): Html {
-  const { connections: words, common, kinds } = texts;
-  return html`<div class="narrow wide card"><p class="above">${kinds[connection.kind]}</p><h1><bdi>${connection.path}</bdi></h1><p>${words.removeQuestion}</p>
-<form method="post" action="${pageOf(connection)}" class="row"><button class="danger" name="action" value="delete">${common.delete}</button><a class="button" href="${pageOf(connection)}">${common.cancel}</a></form></div>`;
+/** Asked before a connection is deleted. */
+export function confirmRemoval(reader: Reader, connection: Connection): Html {
+  const { connections: words, kinds } = reader.texts;
+  const { path, kind } = connection;
+  return confirmation(reader, {
+    above: kinds[kind],
+    title: html`<bdi>${path}</bdi>`,
+    words: words.removeQuestion,
+    page: pageOf(connection),
+  });
 }

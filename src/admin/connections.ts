@@ -19,7 +19,7 @@ import type { Log } from "../log.ts";
 import { gameId, Malformed, oneOf, type Parser } from "../parse.ts";
 import { type Activity, activityIn } from "../watch/activity.ts";
 import {
-  confirmPage,
+  confirmRemoval,
   connectionForm,
   connectionList,
   connectionPage,
@@ -167,7 +167,12 @@ export function connectionRoutes(deps: ConnectionsDeps): Record<string, PageHand
   const ofKind = (kind: Kind): Record<string, PageHandler> => ({
     [`GET /admin/connections/new/${kind}/`]: (request) => newPage(request, kind),
     [`POST /admin/connections/new/${kind}/`]: (request) => add(kind, request),
-    [`GET /admin/connections/${kind}/:path/`]: async (request) => show(request, await named(request, kind)),
+    [`GET /admin/connections/${kind}/:path/`]: async (request) => {
+      const connection = await named(request, kind);
+      if (request.query.get("confirm") !== "delete") return show(request, connection);
+      const title = request.reader.texts.connections.remove;
+      return page(request.reader, { title, part: "connections", body: confirmRemoval(request.reader, connection) });
+    },
     [`POST /admin/connections/${kind}/:path/`]: async (request) => {
       const connection = await named(request, kind);
       const form = await formOf(request);
@@ -175,11 +180,6 @@ export function connectionRoutes(deps: ConnectionsDeps): Record<string, PageHand
       const act = Object.hasOwn(actions, action) ? actions[action] : undefined;
       if (!act) throw new Malformed("action", "one of this page");
       return act(connection, form, request);
-    },
-    [`GET /admin/connections/${kind}/delete/:path/`]: async (request) => {
-      const connection = await named(request, kind);
-      const title = request.reader.texts.connections.remove;
-      return page(request.reader, { title, part: "connections", body: confirmPage(request.reader, connection) });
     },
   });
 

@@ -1,6 +1,7 @@
 import { type Html, html } from "../html.ts";
 import type { SteamId } from "../parse.ts";
 import type { Playtime } from "../players/playtime.ts";
+import { confirmation } from "./confirmation-page.ts";
 import { profileLinks } from "./players-page.ts";
 import { ago, hours, moment, type Reader } from "./reader.ts";
 
@@ -81,9 +82,7 @@ function when(reader: Reader, at: string): Html {
 
 /** Asked before a player is deleted. */
 export function confirmRemoval(reader: Reader, steamId: SteamId): Html {
-  const { common, players: words } = reader.texts;
-  const own = `/admin/players/${steamId}/`;
-  return html`<div class="narrow card"><h1>${words.removeTitle(steamId)}</h1><p>${words.removeWords}</p>
-<form method="post" action="${own}"><input type="hidden" name="action" value="delete">
-<div class="row"><button class="danger">${common.delete}</button><a class="button" href="${own}">${common.cancel}</a></div></form></div>`;
+  const words = reader.texts.players;
+  const title = html`${words.removeTitle(steamId)}`;
+  return confirmation(reader, { title, words: words.removeWords, page: `/admin/players/${steamId}/` });
 }

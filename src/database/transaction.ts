@@ -44,8 +44,9 @@ function isLost(error: unknown): boolean {
   return /^(CONNECTION_|CONNECT_|ECONN|ETIMEDOUT|08|57P)/.test(code);
 }
 
-export function connectionLost(): DatabaseProblem {
-  return new DatabaseProblem("The connection to the database was lost: try again.");
+/** The driver may report a statement as done, without a result, that never was: where its connection broke just then. */
+export function connectionLost(words = "The connection to the database was lost: try again."): DatabaseProblem {
+  return new DatabaseProblem(words);
 }
 
 /** The rows of the cursor named `rows`, in batches. The driver's own cursor crashes the process when it loses its connection. */

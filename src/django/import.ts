@@ -1,7 +1,8 @@
 import { type Connection, connectionsIn, type Kind } from "../connections/connections.ts";
 import type { Database, Sql } from "../database/connect.ts";
+import { connectionLost } from "../database/transaction.ts";
 import { Malformed } from "../parse.ts";
-import { connectionLost, type ImportedPlayer, writePlayers } from "../players/import.ts";
+import { type ImportedPlayer, lostInImport, writePlayers } from "../players/import.ts";
 import { connectionOf, playerOf } from "./convert.ts";
 import { type DjangoConnection, type DjangoPlayer, readDjango } from "./source.ts";
 
@@ -82,7 +83,7 @@ async function importPlayers(
     writing.catch(() => {});
   }
   await writing;
-  if (done !== total) throw connectionLost();
+  if (done !== total) throw connectionLost(lostInImport);
 }
 
 async function importConnections(rows: DjangoConnection[], tally: Tally, options: ImportOptions): Promise<void> {

@@ -1,8 +1,9 @@
 import type { Kind } from "../connections/connections.ts";
 import type { Sql } from "../database/connect.ts";
 import { DatabaseProblem } from "../database/problem.ts";
+import { connectionLost } from "../database/transaction.ts";
 import { errorCode } from "../error-code.ts";
-import { connectionLost } from "../players/import.ts";
+import { lostInImport } from "../players/import.ts";
 
 /** A row of `playtime_battlemetricssetpath` or `playtime_playtimegetpath`. */
 export type DjangoConnection = {
@@ -103,7 +104,7 @@ function problemOf(error: unknown): DatabaseProblem | undefined {
       return new DatabaseProblem(`The tables of the Django service may not be read: ${reason}. Use their owner.`);
     case "CONNECTION_CLOSED":
     case "34000": // The next batch was asked of a new connection, which knows no cursor.
-      return connectionLost();
+      return connectionLost(lostInImport);
     default:
       return undefined;
   }

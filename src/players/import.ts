@@ -1,7 +1,7 @@
 import type { Sql } from "../database/connect.ts";
 import { farFuture } from "../database/future.ts";
-import { DatabaseProblem } from "../database/problem.ts";
 import { arrayOf } from "../database/rows.ts";
+import { connectionLost } from "../database/transaction.ts";
 import type { SteamId } from "../parse.ts";
 import type { SteamStatus } from "./playtime.ts";
 
@@ -65,16 +65,13 @@ export async function writePlayers(sql: Sql, players: ImportedPlayer[], dryRun: 
       select updated_at, bm_signed_at from playtimes
       where playtimes.steam_id = batch.steam_id and playtimes.game_id = batch.game_id offset 0
     ) as here on true`;
-  if (!found) throw connectionLost();
+  if (!found) throw connectionLost(lostInImport);
   return found;
 }
 
 /** How many players met no row here, a row that a delivery was signed for, and an older row. */
 export type Found = { unknown: number; signed: number; older: number };
 
-/** The driver may report a statement as done, without a result, that never was: where its connection broke just then. */
-export function connectionLost(): DatabaseProblem {
-  return new DatabaseProblem(
-    "The connection to a database was lost during the import. What is here by now stays; run the import again.",
-  );
-}
+/** What to do when the connection is lost within an import: its batches are stored one by one. */
+export const lostInImport =
+  "The connection to a database was lost during the import. What is here by now stays; run the import again.";

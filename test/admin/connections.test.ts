@@ -209,7 +209,7 @@ test("it is deleted with its log after a question", async () => {
   await ask("plugin", "a secret of sixteen");
   const page = await browser.get("/admin/connections/script/plugin/");
   assert.match(textOf(page.html), new RegExp(`accepted ${player}`));
-  const question = await browser.get("/admin/connections/script/delete/plugin/");
+  const question = await browser.get("/admin/connections/script/plugin/?confirm=delete");
   assert.match(textOf(question.html), /Delete this connection for good/);
   assert.equal((await db.sql`select from connections`).length, 1);
   const list = await act("script/plugin", "delete");

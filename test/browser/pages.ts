@@ -64,7 +64,10 @@ export const cases: Case[] = [
       await send(page, `button[value="change"]`);
     },
   },
-  { name: "the question before a connection is deleted", path: `/admin/connections/battlemetrics/delete/${longPath}/` },
+  {
+    name: "the question before a connection is deleted",
+    path: `/admin/connections/battlemetrics/${longPath}/?confirm=delete`,
+  },
   { name: "the list of players, empty", of: "fresh", path: "/admin/players/" },
   { name: "the list of players", path: "/admin/players/", act: openAll },
   { name: "a search for players that finds nobody", path: "/admin/players/?q=76561190000000000&game=1" },

@@ -1,0 +1,17 @@
+import { type Html, html } from "../html.ts";
+import type { Reader } from "./reader.ts";
+
+export type Confirmation = {
+  above?: string;
+  title: Html;
+  words: string;
+  /** Of what is deleted: it asks at `?confirm=delete`, takes the form, and is where "cancel" leads. */
+  page: string;
+};
+
+/** Asked before something goes that does not come back. */
+export function confirmation({ texts }: Reader, { above, title, words, page }: Confirmation): Html {
+  const { common } = texts;
+  return html`<div class="narrow wide card">${above !== undefined && html`<p class="above">${above}</p>`}<h1>${title}</h1><p>${words}</p>
+<form method="post" action="${page}" class="row"><button class="danger" name="action" value="delete">${common.delete}</button><a class="button" href="${page}">${common.cancel}</a></form></div>`;
+}
