@@ -112,6 +112,8 @@ function pace(socket: Socket, { parse, finish }: Parser, { idle, held, turns }: 
     if (isHeld) release();
     if (underWay > 0 || !request?.complete) return;
     request = undefined;
+    // Nobody would ever take a closed one out of the crowd again.
+    if (socket.destroyed) return;
     if (hasEnded) finish();
     else idle.add(socket);
   }

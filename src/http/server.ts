@@ -97,6 +97,7 @@ export async function serve({ route, host, port, openFiles, log }: ServeOptions)
 
   /** The kernel has no room for the answer: its reader takes nothing, or slowly. */
   function untaken(response: ServerResponse): void {
+    if (response.destroyed) return;
     unread.add(response);
     response.on("close", () => unread.remove(response));
     response.setTimeout(idleReaderMs, () => response.destroy());
