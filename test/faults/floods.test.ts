@@ -15,8 +15,8 @@ import { hmac, insertConnections, secrets } from "../support/service.ts";
  * memory, and no honest delivery is refused.
  */
 
-/** The container of the service gets 192. */
-const mostMegabytes = 180;
+/** What the container of the service gets. Of Node 24 itself 58 MB are counted, the pages of its file, of Node 20 45. */
+const mostMegabytes = 192;
 /** BattleMetrics waits so long; what was measured stands in the diagnostics. */
 const mostHonestMs = 5_000;
 const floodMs = 2_000;
