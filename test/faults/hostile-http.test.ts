@@ -21,6 +21,8 @@ const mostMegabytes = 180;
 
 let postgres: PostgresServer;
 let service: ServiceProcess;
+/** Of all tests here, since they share a database. */
+const ledger = createLedger();
 
 before(async () => {
   postgres = await startPostgres();
@@ -268,7 +270,6 @@ describe("one request of each kind of nonsense", () => {
 
 describe("beside honest callers", () => {
   test("5,000 idle connections, slow headers, slow bodies, and bodies held just below the limit", async (t) => {
-    const ledger = createLedger();
     const load = startLoad({ port: service.port, ledger, secret: secrets.battlemetrics, workers: 8, pauseMs: 5 });
     const bare = await bareServer(t);
     await sleep(1_000);
@@ -348,7 +349,6 @@ describe("beside honest callers", () => {
     ["nobody", "/set-playtime/bm/nobody/"],
   ] as const)
     test(`4,500 requests to ${what} with heads at the limit whose bodies do not come are given up, and stop nobody`, async (t) => {
-      const ledger = createLedger();
       const load = startLoad({ port: service.port, ledger, secret: secrets.battlemetrics, workers: 8, pauseMs: 5 });
       const sockets: Socket[] = [];
       t.after(() => sockets.forEach((socket) => void socket.destroy()));
@@ -394,7 +394,6 @@ describe("beside honest callers", () => {
   });
 
   test("a flood of refused requests neither fills the log nor stops anybody", async (t) => {
-    const ledger = createLedger();
     const load = startLoad({ port: service.port, ledger, secret: secrets.battlemetrics, workers: 8, pauseMs: 5 });
     const bare = await bareServer(t);
     await sleep(1_500);
