@@ -57,6 +57,8 @@ function pace(socket: Socket, { parse, finish }: Parser, { idle, held, turns }: 
   /** The newest, until it has come whole and is answered. */
   let request: IncomingMessage | undefined;
   let underWay = 0;
+  /** What was handed on together with the end of a head. */
+  let ahead = 0;
   let bodyLeft = 0;
   let pieces = 0;
   let isHeld = false;
@@ -83,7 +85,9 @@ function pace(socket: Socket, { parse, finish }: Parser, { idle, held, turns }: 
       idle.remove(socket);
       request = begun;
       underWay += 1;
-      bodyLeft = Number(begun.headers["content-length"] ?? 0);
+      bodyLeft = Number(begun.headers["content-length"] ?? 0) - ahead;
+      // It ended in a body of known length, and nothing is kept of how.
+      if (bodyLeft >= 0 && begun.headers["transfer-encoding"] === undefined) before = "";
       pieces = 0;
     },
     answered: () => {
@@ -123,7 +127,13 @@ function pace(socket: Socket, { parse, finish }: Parser, { idle, held, turns }: 
     let blank = 0;
     if (before === "") while (rest[blank] === cr || rest[blank] === lf) blank += 1;
     if (blank > 0) rest = rest.subarray(blank);
-    return toBlankLine();
+    ahead = 0;
+    const bytes = toBlankLine();
+    // The usual request: what follows the head holds no further head, and goes along.
+    if (before !== "" || bytes === rest.length || blankLineEnd(rest, "", bytes) > 0) return bytes;
+    ahead = rest.length - bytes;
+    before = tailOf(rest);
+    return rest.length;
   }
 
   function pieceOfBody({ headers }: IncomingMessage): number {
@@ -140,7 +150,7 @@ function pace(socket: Socket, { parse, finish }: Parser, { idle, held, turns }: 
 
   function toBlankLine(): number {
     const end = blankLineEnd(rest, before);
-    before = end > 0 ? "" : (before + rest.toString("latin1", Math.max(0, rest.length - 2))).slice(-2);
+    before = end > 0 ? "" : (before + tailOf(rest)).slice(-2);
     return end > 0 ? end : rest.length;
   }
 
@@ -164,10 +174,12 @@ function pace(socket: Socket, { parse, finish }: Parser, { idle, held, turns }: 
 const nothing = Buffer.alloc(0);
 const [lf, cr] = [10, 13];
 
+const tailOf = (bytes: Buffer) => bytes.toString("latin1", Math.max(0, bytes.length - 2));
+
 /** Where the first blank line of `bytes` ends, which follow on `before`; 0: there is none. */
-function blankLineEnd(bytes: Buffer, before: string): number {
+function blankLineEnd(bytes: Buffer, before: string, from = 0): number {
   const byteAt = (at: number) => (at >= 0 ? bytes[at] : before.charCodeAt(before.length + at));
-  for (let at = bytes.indexOf(lf); at >= 0; at = bytes.indexOf(lf, at + 1)) {
+  for (let at = bytes.indexOf(lf, from); at >= 0; at = bytes.indexOf(lf, at + 1)) {
     const last = byteAt(at - 1);
     if (last === lf || (last === cr && byteAt(at - 2) === lf)) return at + 1;
   }
