@@ -5,7 +5,7 @@ import { type Host, parseHosts, type Sslmode, type Target } from "./target.ts";
 /**
  * An address of a database as libpq and those who rent databases write it: postgres://user:password@host:5432/name?sslmode=require.
  * Letters with a meaning in addresses are taken in passwords too, as long as it is clear what is meant. Remarks are
- * sentences about what was accepted and does nothing. Throws Malformed, with nothing of the password in it.
+ * sentences about what was accepted without effect. Throws Malformed, with nothing of the password in it.
  * https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS
  */
 export function parseUrl(url: string, place: string): { target: Target; remarks: string[] } {
@@ -32,7 +32,7 @@ export function parseUrl(url: string, place: string): { target: Target; remarks:
         }),
       ),
     },
-    remarks: unused.length > 0 ? [`${place}: ${unused.join(", ")} does nothing here.`] : [],
+    remarks: unused.length > 0 ? [`${place}: ${unused.join(", ")}: without effect here.`] : [],
   };
 }
 

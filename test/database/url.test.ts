@@ -121,7 +121,7 @@ test("parameters of other programs start and are said to do nothing", () => {
     "postgres://u:p@ep-x-pooler.example/db?sslmode=require&channel_binding=require&pgbouncer=true&schema=public&connection_limit=1&pool_timeout=0&connect_timeout=15&target_session_attrs=read-write&application_name=mine&options=endpoint%3Dep-x";
   const { target, remarks } = read(url);
   assert.deepEqual(remarks, [
-    "DATABASE_URL: channel_binding, connection_limit, pool_timeout, connect_timeout, target_session_attrs does nothing here.",
+    "DATABASE_URL: channel_binding, connection_limit, pool_timeout, connect_timeout, target_session_attrs: without effect here.",
   ]);
   assert.deepEqual(target.startup, { options: "endpoint=ep-x", application_name: "mine" });
   assert.deepEqual([target.prepare, target.sslmode, target.database], [false, "require", "db"]);
