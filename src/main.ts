@@ -9,6 +9,7 @@ import { createLog, type Log, logLine } from "./log.ts";
 import { program } from "./program.ts";
 import { type Service, startService } from "./service.ts";
 import { version } from "./version.ts";
+import { visibleLines } from "./visible.ts";
 
 const usage = `Usage: npm start -- [--config FILE]    starts the service
        npm start -- --version | --help`;
@@ -158,7 +159,7 @@ const refusedPort = (port: number) =>
   `Browsers and many programs refuse to connect to port ${port}: set another [SERVER] PORT, such as 8000.`;
 
 function giveUp(words: string): never {
-  process.stderr.write(`${words}\n`);
+  process.stderr.write(`${visibleLines(words)}\n`);
   process.exit(1);
 }
 

@@ -3,6 +3,9 @@ import { test } from "node:test";
 import { html } from "../src/html.ts";
 import { createLog } from "../src/log.ts";
 import { visible, visibleLines } from "../src/visible.ts";
+import { cli } from "./support/cli.ts";
+import { createTestDatabase, environmentOf } from "./support/database.ts";
+import { post, startTestService } from "./support/service.ts";
 
 const range = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, index) => first + index);
 /** Controls, separators, marks of direction, and what takes no room. */
@@ -49,4 +52,18 @@ test("a log line and a page show a stranger's text so, in every place", () => {
   }
   const page = String(html`<p title="${stranger}">${stranger}</p>`);
   assert.ok(!bad.test(page.replace(/[\n\t]/g, "")), JSON.stringify(page));
+});
+
+test("a stranger's path reaches the log as it was, and a command shows it written out", async (t) => {
+  const db = await createTestDatabase();
+  t.after(db.drop);
+  const service = await startTestService(db);
+  t.after(service.stop);
+  const path = "x\u009b31m\u202e\u2028\u200b\u007f";
+  const { status } = await post(`${service.url}/set-playtime/bm/${encodeURIComponent(path)}/`, "{}");
+  assert.equal(status, 404);
+  const said = service.lines.find(({ code }) => code === "unknown-path");
+  assert.equal(said?.["path"], path);
+  const { err } = await cli(`connections show script ${path}`, { env: environmentOf(db) });
+  assert.match(err, /There is no script connection "x\\u009b31m\\u202e\\u2028\\u200b\\u007f"/);
 });

@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { describe, type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { writeNewFile } from "../../src/file.ts";
 import { answersAgain, ask, isRoot, run, startWatched } from "../database/embedded/cluster.ts";
 import { eventually } from "../support/eventually.ts";
 
@@ -50,6 +53,21 @@ describe("the embedded database is started again", () => {
     assert.ok(await isKept());
     if (!isStuck()) t.diagnostic("This Postgres never got stuck");
   });
+});
+
+test("a backup that fills its disk leaves nothing behind, and is an error that somebody can log", {
+  skip: needsRoot,
+}, async (t) => {
+  const folder = join(await smallDisk(t, "size=256k"), "..");
+  const file = join(folder, "playtime.backup");
+  const blocks = Array.from({ length: 64 }, () => Buffer.alloc(64 * 1024));
+  await assert.rejects(
+    writeNewFile(file, (to) => pipeline(Readable.from(blocks), to)),
+    { code: "ENOSPC" },
+  );
+  assert.deepEqual(await readdir(folder), []);
+  await writeNewFile(file, (to) => pipeline(Readable.from(blocks.slice(0, 2)), to));
+  assert.deepEqual(await readdir(folder), ["playtime.backup"]);
 });
 
 async function smallDisk(t: TestContext, options: string): Promise<string> {
