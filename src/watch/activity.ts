@@ -319,7 +319,7 @@ export function activityIn(database: Pick<Database, "run">) {
           ) as refused on true
           left join lateral (
             select sum(count)::float8 as count from refused_requests as one where one.kind = named.kind and one.path = named.path
-              and one.code = 'bad-signature' and one.at > greatest(least(taken.at, now()), now() - interval '24 hours')
+              and one.code = 'bad-signature' and one.at > greatest(case when taken.at < now() then taken.at end, now() - interval '24 hours')
               and one.minute > now() - interval '25 hours'
           ) as wrong on true
           left join lateral (
