@@ -79,7 +79,7 @@ test("wrong windows and limits are refused with what is expected, and so is a li
     [`players activity ${player(1)} --json --csv`, /Choose one of --json and --csv/, 2],
     ["players activity", /Name Steam IDs, or a file with --ids/, 2],
     ["players activity Anna", /"Anna" must be a Steam ID/, 2],
-    ["players activity --ids /nowhere/at/all", /there is no such file/, 1],
+    ["players activity --ids /nowhere/at/all", /this file or folder does not exist/, 1],
     ["players export --days 0", /--days must be a whole number/, 2],
   ];
   for (const [command, words, code] of cases) {

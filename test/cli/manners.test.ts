@@ -66,7 +66,7 @@ describe("at a terminal", { skip }, () => {
   test("a path that is taken is said before the secret is asked for", async () => {
     const { code, out } = await onTerminal("connections add script plugin", "a secret that nobody asked for\n");
     assert.equal(code, 1);
-    assert.match(out, /^There is a script connection "plugin" already/);
+    assert.match(out, /^There is already a script connection "plugin"/);
   });
 });
 
