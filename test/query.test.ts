@@ -365,3 +365,20 @@ test("a wrong signature is 401, a BattleMetrics one too; an unknown path 404, al
   assert.equal((await signed(hmac(secrets.script, body).toUpperCase())).status, 200);
   assert.equal((await ask(body, { path: "/get-playtime/bm/" })).status, 404);
 });
+
+test("days that are no list of one to five different whole numbers within what is kept are 400, and named", async () => {
+  for (const [days, words] of [
+    [[7, 7], /without the same number twice/],
+    [[1, 2, 3, 4, 5, 6], /"code":"malformed".*days/],
+    [[], /"code":"malformed".*days/],
+    [7, /"code":"malformed".*days/],
+    [[7, 0], /days\[1\]/],
+    [[401], /days\[0\]/],
+    [[1.5], /days\[0\]/],
+  ] as const) {
+    const answer = await ask({ ...aboutPlayer(1), days });
+    assert.equal(answer.status, 400, JSON.stringify(days));
+    assert.match(answer.text, words);
+  }
+  assert.equal((await ask({ ...aboutPlayer(1), days: [1, 400] })).status, 200);
+});
