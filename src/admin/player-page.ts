@@ -1,7 +1,9 @@
+import type { Day } from "../calendar.ts";
 import { type Html, html } from "../html.ts";
 import type { SteamId } from "../parse.ts";
 import type { Playtime } from "../players/playtime.ts";
 import { confirmation } from "./confirmation-page.ts";
+import { daysChart, type PlayedDays } from "./days-chart.ts";
 import { profileLinks } from "./players-page.ts";
 import { ago, hours, moment, type Reader } from "./reader.ts";
 
@@ -14,15 +16,30 @@ type Times = {
   wrong: { steam: boolean; battlemetrics: boolean };
 };
 
-type Player = { steamId: SteamId; name: string | undefined; rows: readonly Playtime[]; draft?: Draft | undefined };
+/** A day of a game; undefined where no days are kept. */
+type OfGame = { gameId: number; day: Day; seconds: number };
+type Player = {
+  steamId: SteamId;
+  name: string | undefined;
+  rows: readonly Playtime[];
+  today: Day;
+  played: readonly OfGame[] | undefined;
+  draft?: Draft | undefined;
+};
 
 /** All that is known of a player, and what can be done about it. */
-export function playerPage(reader: Reader, { steamId, name, rows, draft }: Player): Html {
+export function playerPage(reader: Reader, { steamId, name, rows, today, played, draft }: Player): Html {
   const { nav, players: words } = reader.texts;
   const typed = draft && "ask" in draft ? draft.ask : undefined;
   return html`<p><a href="/admin/players/">← ${nav.players}</a></p>
 <div class="head"><div>${name !== undefined && html`<p class="above"><bdi>${name}</bdi></p>`}<h1><span class="id">${steamId}</span></h1></div>${profileLinks(steamId)}</div>
-${rows.map((row) => game(reader, row, draft && "gameId" in draft && draft.gameId === row.gameId ? draft : undefined))}
+${rows.map((row) => {
+  const days = played && { today, played: played.filter(({ gameId }) => gameId === row.gameId) };
+  return game(reader, row, {
+    draft: draft && "gameId" in draft && draft.gameId === row.gameId ? draft : undefined,
+    days,
+  });
+})}
 <section class="card">${rows.length === 0 ? html`<p>${words.unknown}</p>` : html`<h2>${words.askAnother}</h2>`}
 <form method="post" class="ask"><input type="hidden" name="action" value="ask">
 <div class="field${typed !== undefined && " wrong"}"><label for="game">${words.game}</label>
@@ -32,7 +49,9 @@ ${rows.map((row) => game(reader, row, draft && "gameId" in draft && draft.gameId
 ${rows.length > 0 && html`<p><a class="button danger" href="/admin/players/${steamId}/?confirm=delete">${words.remove}</a></p>`}`;
 }
 
-function game(reader: Reader, row: Playtime, draft: Times | undefined): Html {
+type Shown = { draft: Times | undefined; days: PlayedDays | undefined };
+
+function game(reader: Reader, row: Playtime, { draft, days }: Shown): Html {
   const words = reader.texts.players;
   const { gameId } = row;
   return html`<section class="card"><div class="head"><h2>${words.gameTitle(gameId)}</h2>
@@ -45,6 +64,7 @@ ${row.seenAt !== null && html`<div><dt>${words.seen}</dt><dd>${when(reader, row.
 <div><dt>${words.created}</dt><dd>${when(reader, row.createdAt)}</dd></div>
 <div><dt>${words.updated}</dt><dd>${when(reader, row.updatedAt)}</dd></div>
 </dl>
+${row.seenAt !== null && days && daysChart(reader, days)}
 <details${draft && html` open`}><summary>${words.correct}</summary>
 <form method="post"><input type="hidden" name="action" value="correct"><input type="hidden" name="game" value="${gameId}">
 <div class="pair">

@@ -5,6 +5,8 @@ import { Refusal } from "../http/refusal.ts";
 import type { Log } from "../log.ts";
 import type { Names } from "../names.ts";
 import { gameId, isSteamId, largestInteger, Malformed, oneOf, type Parser, type SteamId } from "../parse.ts";
+import { daysIn } from "../players/days.ts";
+import { historyOf } from "../players/deliveries.ts";
 import {
   cursor,
   filterParsers,
@@ -21,6 +23,7 @@ import { removePlayer } from "../players/remove.ts";
 import { exportPlayers } from "../players/table.ts";
 import type { Steam } from "../steam.ts";
 import type { Activity } from "../watch/activity.ts";
+import { firstDrawn } from "./days-chart.ts";
 import { download, formOf, type PageHandler, page, type Request, seeOther } from "./page.ts";
 import { confirmRemoval, type Draft, playerPage } from "./player-page.ts";
 import { addressOfList, type Choice, playersPage, usualSort } from "./players-page.ts";
@@ -31,7 +34,7 @@ const askMs = 8_000;
 const exportsAtOnce = 2;
 
 export type PlayersDeps = {
-  config: Pick<Config, "STEAM">;
+  config: Pick<Config, "STEAM" | "HISTORY">;
   database: Way;
   playtimes: Playtimes;
   steam: Steam;
@@ -45,6 +48,7 @@ export type PlayersDeps = {
 export function playerRoutes(deps: PlayersDeps): Record<string, PageHandler> {
   const { config, database, playtimes, steam, names, activity, now, log } = deps;
   const list = playersListIn(database);
+  const history = historyOf(config.HISTORY);
   const exporting = atMost(exportsAtOnce);
 
   return {
@@ -123,6 +127,11 @@ export function playerRoutes(deps: PlayersDeps): Record<string, PageHandler> {
     const { reader, query } = request;
     const rows = await playtimes.ofPlayer(steamId);
     const name = rows.length > 0 ? (await names([steamId])).get(steamId) : undefined;
+    const today = history.dayOf(now());
+    const played =
+      history.keepDays > 0 && rows.length > 0
+        ? await daysIn(database).ofPlayer(steamId, firstDrawn(today), today)
+        : undefined;
     const asked = rows.find((row) => String(row.gameId) === query.get("game"));
     const notice =
       query.get("done") === "asked" && asked
@@ -136,7 +145,7 @@ export function playerRoutes(deps: PlayersDeps): Record<string, PageHandler> {
       part: "players",
       notice: draft ? { kind: "problem", text: reader.texts.players.notTaken } : notice,
       status: draft ? 400 : rows.length === 0 ? 404 : 200,
-      body: playerPage(reader, { steamId, name, rows, draft }),
+      body: playerPage(reader, { steamId, name, rows, today, played, draft }),
     });
   }
 

@@ -372,6 +372,23 @@ test("a player's page tells the time on the own servers and when the player was 
   assert.match(await page(), /<dt>Last seen<\/dt>/);
 });
 
+test("a player's page shows the last days as bars, with their sums and the weeks as a table", async () => {
+  const page = async () => (await browser.get(`/admin/players/${player(1)}/`)).html;
+  assert.doesNotMatch(await page(), /Day by day|No time was counted/);
+  await db.sql`update playtimes set seen_at = now() where steam_id = ${player(1)} and game_id = ${squad}`;
+  assert.match(await page(), /No time was counted in the last 90 days/);
+  const dayOf = (back: number) => new Date(Date.now() - back * 86_400_000).toISOString().slice(0, 10);
+  await db.sql`
+    insert into playtime_days values (${player(1)}, ${squad}, ${dayOf(1)}, 3600), (${player(1)}, ${squad}, ${dayOf(20)}, 7200),
+      (${player(1)}, ${squad}, ${dayOf(80)}, 1800), (${player(1)}, 440, ${dayOf(1)}, 99999)`;
+  const html = await page();
+  assert.match(html, /aria-label="last 7 days: 1 h, last 30 days: 3 h, last 90 days: 3\.5 h"/);
+  assert.equal([...html.matchAll(/<rect class="accepted"/g)].length, 3);
+  assert.ok(html.includes(`<title>${dayOf(20)}: 2 h</title>`));
+  assert.equal([...html.matchAll(/<tr><td>\d{4}-\d\d-\d\d – \d{4}-\d\d-\d\d<\/td>/g)].length, 13);
+  await db.sql`truncate playtime_days`;
+});
+
 test("the CSV holds the players of the filter; a wrong filter leads back to the list that says so", async () => {
   const { status, headers, html } = await browser.get(`/admin/players.csv?game=${squad}&steam=known&q=7656119800`);
   assert.equal(status, 200);
