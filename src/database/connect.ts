@@ -25,6 +25,11 @@ export type Database = Way & {
  */
 const connections = { deliveries: 5, aside: 2 };
 
+/** So long after a refusal only a write tells whether there is room: a small service may get a delivery a minute. */
+const doubtMs = 60_000;
+/** About 200 KB, more than what is left in the files of a table. */
+const probeRows = 3_000;
+
 export type ConnectOptions = {
   server?: Server;
   /** How many of `aside`'s connections may be `alone`; the others stay free for what is short. */
@@ -53,13 +58,28 @@ export function connect(address: Address, log: Log, options: ConnectOptions = {}
     }
   }
 
+  /** A disk that was full is full until something could be written: a table that ends with its statement. */
+  async function hasRoom(): Promise<boolean> {
+    if (deliveries.refusedSinceMs() > doubtMs) return true;
+    try {
+      await deliveries.run(
+        (sql) => sql`
+          create temporary table room on commit drop as
+          select md5(n::text) as text from generate_series(1, ${probeRows}::int) as n`,
+      );
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
   return {
     run: deliveries.run,
     alone: aside.alone,
     aside: { run: aside.run, alone: aside.alone },
     answers: () => {
       if (!lastAnswer || performance.now() - lastAnswer.at >= 1_000) {
-        const answers = isWritable().then((is) => is && !deliveries.refusedLately());
+        const answers = isWritable().then((is) => is && hasRoom());
         lastAnswer = { at: performance.now(), answers };
       }
       return lastAnswer.answers;

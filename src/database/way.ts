@@ -178,7 +178,8 @@ export function createWay({ server, connections, longAtOnce, users, log }: WayOp
         seats.give(seat, true);
       }
     },
-    refusedLately,
+    /** How long ago the server refused a statement, for a full disk or the like; endless: never. */
+    refusedSinceMs: () => performance.now() - refusedAtMs,
     status: (): WayStatus => ({
       isUp: awayReason === "",
       connections,
