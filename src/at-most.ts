@@ -1,4 +1,4 @@
-/** Runs at most so many pieces of work at once; any further one is "busy" and is not begun. */
+/** Runs at most `count` pieces of work at once. Any further one is "busy" and does not begin. */
 export function atMost(count: number) {
   let running = 0;
   return {

@@ -16,7 +16,7 @@ export type NamesDeps = {
 };
 
 const oldMs = 7 * 24 * 3_600_000;
-/** Steam takes so many a call. */
+/** The most that Steam accepts in one call. */
 const callPlayers = 100;
 const waitingPlayers = 1_000;
 /** So long may a call wait for its turn: nobody waits for it. */
@@ -40,7 +40,7 @@ export function createNames({ stored, steam, isAsked, now, log }: NamesDeps): Na
         if (!names) return wanted.clear();
         const checkedAt = now().toISOString();
         await stored.save(steamIds.map((steamId) => ({ steamId, name: names.get(steamId) ?? null, checkedAt })));
-        // Not before: whoever sees them in the meantime must not ask for them again.
+        // Not before: nobody must ask for them again in the meantime.
         for (const steamId of steamIds) wanted.delete(steamId);
       }
     } catch (error) {

@@ -27,7 +27,7 @@ export type GateStatus = {
   breaker: "closed" | "open" | "probing";
   /** Calls since the start, by how they went. */
   ended: Record<CallEnd, number>;
-  /** Who was not let in, since the start. */
+  /** Calls that were not allowed, since the start. */
   dropped: number;
   waiting: number;
   callsToday: number;

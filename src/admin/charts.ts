@@ -39,7 +39,7 @@ export function endedWords({ texts, ...reader }: Reader, { accepted, ignored, re
   return parts.join(", ");
 }
 
-/** How many players have so many hours, from Steam and on the servers. */
+/** How many players have how many hours, by Steam and by BattleMetrics. */
 export function histogram(reader: Reader, steam: readonly number[], battlemetrics: readonly number[]): Html {
   const { overview } = reader.texts;
   const most = Math.max(1, ...steam, ...battlemetrics);

@@ -10,7 +10,7 @@ const laneMost = 2;
 const patientLaneMost = 4;
 const lanesMost = 20;
 const crowdedSeconds = 2;
-/** Of all strangers together: so many wrong passwords at once, and then one a second. */
+/** The limit of all strangers together: this many wrong passwords at once, then one a second. */
 const budget = { most: 20, everyMs: 1_000 };
 
 /** Who gives a password. */

@@ -46,7 +46,7 @@ export function createPanel(deps: PanelDeps): Handler {
     ...mapped(open, asPage),
     ...mapped(closed, (handler) => asPage(signedIn(handler))),
   });
-  // A config with another password signs out who came with the one before; until that is done nobody is let in.
+  // A new password in the config signs everybody out; until that is done, nobody gets in.
   let followed: Promise<void> | undefined;
 
   return async (call) => {
@@ -81,7 +81,7 @@ export function createPanel(deps: PanelDeps): Handler {
     return async (request) => {
       const { call } = request;
       const token = cookieIn(call, await signIns.cookieName("session"));
-      // A page that loads itself anew, day and night, is nobody's presence.
+      // Background refreshes must not keep a session alive.
       const isUse = call.headers["x-refresh"] === undefined;
       if (token !== undefined && (await signIns.isSignedIn({ token, isUse }))) return handler(request);
       const next = pageToReturnTo(

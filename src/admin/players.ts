@@ -229,7 +229,7 @@ function idIn({ call: { param } }: Request): SteamId {
   return param;
 }
 
-/** What is said of what was just done. */
+/** The notice about what was just done. */
 function doneNotice({ reader, query }: Request) {
   const { done, notAsked, noKey, busy } = reader.texts.players;
   const code = query.get("done") ?? "";

@@ -56,7 +56,7 @@ export function signInRoutes(deps: SignInDeps): Record<string, PageHandler> {
   const isFirstVisit = async (link: string) =>
     firstVisit?.isOpen(link) === true && (await signIns.passwordHash()) === undefined;
 
-  /** The wait is told, and remembered by the browser: whoever comes back after it is looked at. */
+  /** The page shows the wait and the browser keeps it: an attempt after it is checked. */
   async function mustWait(request: Request, waitSeconds: number, ticket: string | undefined): Promise<Answer> {
     const pending = tickets.waitSeconds(ticket);
     const seconds = Math.max(1, Math.min(waitSeconds, pending ?? waitSeconds));

@@ -12,7 +12,7 @@ export type Directory = {
   open: (kind: Kind, call: Call) => Connection;
   /** All of them, as they are known at this moment. */
   stored: () => Connection[];
-  /** Reads them anew, for who has just changed them. */
+  /** Reads them again, right after a change. */
   refresh: () => Promise<void>;
   stop: () => void;
 };
@@ -35,7 +35,7 @@ export async function openDirectory(database: Pick<Database, "run">, log: Log): 
     try {
       await read();
     } catch (error) {
-      // The database is away, which is said elsewhere; what was known goes on being true.
+      // The database is away, which is logged elsewhere; what was read before stays valid.
       log.debug("the connections could not be read again", { error });
     }
     if (!stopped) timer.refresh();

@@ -10,7 +10,7 @@ import { type Host, isSocket } from "./target.ts";
 export type Hosts = {
   /** The one; all are asked at the same time, so that one which is silent holds up nobody. Throws why there is none. */
   writable: () => Promise<Host>;
-  /** The next `writable` asks anew. */
+  /** The next `writable` asks again. */
   forget: () => void;
 };
 
@@ -71,7 +71,7 @@ async function isWritable(address: Address, host: Host, enough: AbortSignal): Pr
   }
 }
 
-/** One that waiting does not mend is told first, then that one answers but is read-only. */
+/** First a problem that waiting does not solve, then that a host answers but is read-only. */
 function reasonAmong(errors: unknown[]): unknown {
   const rank = (error: unknown) => {
     const code = errorCode(error);

@@ -11,7 +11,7 @@ export type Target = {
   sslmode: Sslmode;
   /** Whether statements stay prepared: some poolers cannot do that. */
   prepare: boolean;
-  /** What Postgres is told when a connection begins, beside what we always tell it. */
+  /** Parameters for the start of a database connection, besides those that we always send. */
   startup: Record<string, string>;
 };
 

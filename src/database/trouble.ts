@@ -36,7 +36,7 @@ export function troubleOf(error: unknown): Trouble {
   // A deadlock, or a conflict with another transaction.
   if (code.startsWith("40")) return { kind: "connection", reason, mayPass: true, lost: "none" };
   if (code === "57014" || code === "55P03") return { kind: "timeout", reason, mayPass: false, lost: "none" };
-  // We are not let in, a disk is full, or the server's system fails.
+  // The login is refused, a disk is full, or the server's system fails.
   if (/^(28|3D|53|58)/.test(code)) return { kind: "refused", reason, mayPass: false, lost: "none" };
   return ofStatement;
 }

@@ -30,7 +30,7 @@ export type ImportOptions = {
 export async function importDjango(options: ImportOptions): Promise<Tally> {
   const tally: Tally = { battlemetrics: new Map(), script: new Map(), players: new Map() };
   await readDjango(options.from, async ({ connections, playerCount, players }) => {
-    // The players come first: a script that is let in must find them.
+    // The players come first: a script whose connection works must find them.
     await options.into.alone((sql) => importPlayers(players, playerCount, tally.players, sql, options));
     await importConnections(connections, tally, options);
   });

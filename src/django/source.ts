@@ -34,7 +34,7 @@ export type DjangoSource = {
   players: AsyncIterable<DjangoPlayer[]>;
 };
 
-/** Of a text so many characters are read: one that reaches it is longer than any that we take. */
+/** How many characters of a text are read: a longer text is none that we accept. */
 export const textMost = 65_537;
 
 /** Whether the database holds the three tables of the Django service. */

@@ -41,7 +41,7 @@ export class Refusal extends Error {
   readonly code: RefusalCode;
   readonly status: number;
   readonly headers: Record<string, string>;
-  /** What the caller is told; `message` is what is kept. */
+  /** The words for the caller; `message` is for log and panel. */
   readonly detail: string;
 
   constructor(code: RefusalCode, { detail, kept, headers = {} }: RefusalOptions = {}) {

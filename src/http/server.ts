@@ -221,7 +221,7 @@ function drain(request: IncomingMessage, done: () => void): void {
   request.on("error", () => {});
 }
 
-/** What is said of a call in the log. */
+/** What the log says about a call. */
 function logged({ isSigned: _, isIgnored: __, ...facts }: Facts): Omit<Facts, "isSigned" | "isIgnored"> {
   return facts;
 }

@@ -8,7 +8,7 @@ import type { SteamId } from "../parse.ts";
 /** The most windows of one question. */
 export const mostWindows = 5;
 
-/** How long players played lately: each of `windows` is so many days, `today` in. */
+/** How long players played lately: each of `windows` is a number of days, including `today`. */
 export type AskedLately = { steamIds: readonly SteamId[]; gameId: number; windows: readonly number[]; today: Day };
 
 /** Of one player, one figure a window. */
@@ -18,7 +18,7 @@ export type Lately = {
   lastSeen: string;
 };
 
-/** Who played most: of one game, in so many days, `today` in. */
+/** Who played most in one game: in a number of days, including `today`. */
 export type AskedTop = { gameId: number; days: number; today: Day; limit: number; exclude: readonly SteamId[] };
 
 /** `seconds` is never 0; `lastSeen` is ISO 8601 text. */

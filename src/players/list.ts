@@ -41,7 +41,7 @@ export type PlayersPage = { players: Playtime[]; next: Cursor | undefined };
 
 /** So long may a list take that no index serves; the deliveries want the database too. */
 const mostMs = 5_000;
-/** And so many may be read at once. */
+/** How many may be read at once. */
 const readsAtOnce = 2;
 /** What the way there may take besides; a connection that hangs is given up. */
 const hangMs = 5_000;

@@ -2,7 +2,7 @@ import type { Database } from "../database/connect.ts";
 import type { SteamId } from "../parse.ts";
 
 const freshMs = 60_000;
-/** A table of so many pages of 8 KB is looked at whole, about 200,000 players; of a larger one so many of them. */
+/** How many pages of 8 KB are read: all of a table with up to about 200,000 players, a part of a larger one. */
 const wholePages = 2_500;
 const sampledPages = 600;
 
@@ -12,9 +12,9 @@ export const histogramHours = [0, 10, 50, 100, 500, 1_000, 2_000, 5_000];
 export type Totals = {
   /** Players, counted once for each of their games. */
   players: number;
-  /** All figures about players were reckoned from a part of the rows: there are too many to look at all. */
+  /** The figures are estimates from a part of the rows: there are too many to read them all. */
   isEstimate: boolean;
-  /** How many have so many hours, by `histogramHours`. */
+  /** How many players fall into each range of `histogramHours`. */
   steam: number[];
   battlemetrics: number[];
   databaseBytes: number;

@@ -1,4 +1,4 @@
-/** Something of which the operator is told when it begins, and once more when it is over. `connection`: `kind/path`, or "". */
+/** The operator gets a message when it begins, and another when it is over. `connection`: `kind/path`, or "". */
 export type Condition =
   | { cause: "late"; connection: string; hours: number }
   | { cause: "refusing"; connection: string; code: string }

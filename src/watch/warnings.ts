@@ -2,7 +2,7 @@ import type { Config } from "../config.ts";
 import type { Connection } from "../connections/connections.ts";
 import type { Summary } from "./activity.ts";
 
-/** Something that the operator should know; what to do about it is said in each language elsewhere. */
+/** Something that the operator should know. The texts of each language say what to do about it. */
 export type Warning =
   | { code: "no-connection" | "no-steam-key" | "hmac-off" }
   | { code: "steam-fails"; reason: string }

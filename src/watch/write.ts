@@ -6,7 +6,7 @@ import { mendFuture } from "./future.ts";
 /** So many requests of a connection are kept, of those that were taken and of those that were refused. */
 export const keptRequests = 100;
 const keptDays = 8;
-/** At most so many rows are removed by one statement: what has heaped up is removed by and by, and nobody waits for it. */
+/** The most rows that one statement removes: a large backlog is removed in steps, and nothing waits for it. */
 const removedRows = 10_000;
 const removedOfOne = 2_000;
 const tidySeconds = 60;
