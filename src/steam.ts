@@ -121,7 +121,7 @@ export function createSteam({ playtimes, now, log, limits, ...config }: SteamDep
   }
 
   /** Owned games first; who plays by family sharing has the game only among the recently played. */
-  async function askOwned(question: Question): Promise<Found | undefined> {
+  async function askOwned(question: Question): Promise<SteamAnswer | undefined> {
     const { steamId, gameId } = question;
     const games = { steamid: steamId, include_played_free_games: "1", "appids_filter[0]": String(gameId) };
     const owned = await call("IPlayerService/GetOwnedGames/v1", games, question, timeIn(gameId));
@@ -140,7 +140,7 @@ export function createSteam({ playtimes, now, log, limits, ...config }: SteamDep
     method: string,
     parameters: Record<string, string>,
     entrant: Entrant,
-    read: Read<T>,
+    read: Reading<T>,
   ): Promise<T | undefined> {
     const url = `${config.apiUrl.replace(/\/+$/, "")}/${method}/?${new URLSearchParams(parameters)}`;
     for (const attempt of [1, 2]) {
@@ -157,9 +157,9 @@ export function createSteam({ playtimes, now, log, limits, ...config }: SteamDep
 }
 
 /** What Steam's answer says; undefined when it has a wrong shape. */
-type Read<T> = (response: Record<string, unknown>) => T | undefined;
+type Reading<T> = (response: Record<string, unknown>) => T | undefined;
 
-type Found = { status: SteamStatus; seconds: number | null };
+type SteamAnswer = { status: SteamStatus; seconds: number | null };
 
 /**
  * `passing` may be over in a moment, `nonsense` not; `forbidden` is a wrong key or a blocked address; `player` concerns
@@ -169,7 +169,7 @@ type Outcome<T> = { kind: "answer"; found: T } | { kind: Exclude<CallEnd, "answe
 
 async function fetchOnce<T>(
   url: string,
-  read: Read<T>,
+  read: Reading<T>,
   { key, timeoutMs }: { key: string; timeoutMs: number },
 ): Promise<Outcome<T>> {
   try {
@@ -202,7 +202,7 @@ async function readLimited(response: Response): Promise<string | undefined> {
   return Buffer.concat(chunks).toString("utf8");
 }
 
-function outcomeOf<T>(text: string | undefined, read: Read<T>): Outcome<T> {
+function outcomeOf<T>(text: string | undefined, read: Reading<T>): Outcome<T> {
   const response = responseOf(text);
   const found = response && read(response);
   if (found !== undefined) return { kind: "answer", found };
@@ -210,7 +210,7 @@ function outcomeOf<T>(text: string | undefined, read: Read<T>): Outcome<T> {
 }
 
 /** Both methods answer alike. An empty object: closed profile. Minutes 0: the player hides the hours. */
-function timeIn(gameId: number): Read<Found | "absent"> {
+function timeIn(gameId: number): Reading<SteamAnswer | "absent"> {
   return (response) => {
     if (Object.keys(response).length === 0) return { status: "private", seconds: null };
     const games: unknown = response["games"] ?? (countOf(response) === undefined ? undefined : []);
@@ -225,13 +225,13 @@ function timeIn(gameId: number): Read<Found | "absent"> {
 }
 
 /** https://partner.steamgames.com/doc/webapi/ISteamUser#ResolveVanityURL */
-const idIn: Read<SteamId | "no-such-name"> = ({ success, steamid }) => {
+const idIn: Reading<SteamId | "no-such-name"> = ({ success, steamid }) => {
   if (success === 42) return "no-such-name";
   return success === 1 && isSteamId(steamid) ? steamid : undefined;
 };
 
 /** https://partner.steamgames.com/doc/webapi/ISteamUser#GetPlayerSummaries */
-const namesIn: Read<ReadonlyMap<SteamId, string>> = ({ players }) => {
+const namesIn: Reading<ReadonlyMap<SteamId, string>> = ({ players }) => {
   if (!Array.isArray(players)) return undefined;
   const names = new Map<SteamId, string>();
   for (const player of players) {

@@ -34,7 +34,7 @@ export function playersPage(reader: Reader, { choice, found, names, canExport }:
   const forSpreadsheet = `${exported}${exported.includes("?") ? "&" : "?"}for=spreadsheet`;
   return html`<div class="head"><h1>${nav.players}</h1>${canExport && html`<p class="actions"><a class="button" href="${exported}">${words.export}</a> <a class="button" href="${forSpreadsheet}" title="${words.exportForSpreadsheetHint}">${words.exportForSpreadsheet}</a></p>`}</div>
 ${finder(reader, choice)}
-${found && html`<section class="card">${list(reader, choice, found, names)}</section>`}`;
+${found && html`<section class="card">${playersTable(reader, choice, found, names)}</section>`}`;
 }
 
 function finder(reader: Reader, choice: Choice): Html {
@@ -66,7 +66,7 @@ function select(name: string, label: string, chosen: string, options: readonly (
   )}</select></div>`;
 }
 
-function list(reader: Reader, choice: Choice, { players, next }: PlayersPage, names: Players["names"]): Html {
+function playersTable(reader: Reader, choice: Choice, { players, next }: PlayersPage, names: Players["names"]): Html {
   const words = reader.texts.players;
   if (players.length === 0) return nobody(reader, choice);
   const first =

@@ -199,10 +199,10 @@ function choiceIn(query: URLSearchParams): Choice {
   };
 }
 
-type Asked = Listing | { name: string } | { wrong: keyof Texts["players"]["wrong"] };
+type Meant = Listing | { name: string } | { wrong: keyof Texts["players"]["wrong"] };
 
 /** What the parameters of a list mean. */
-function askedFor(choice: Choice): Asked {
+function askedFor(choice: Choice): Meant {
   const read = <T>(name: keyof Choice, parse: Parser<T>) =>
     choice[name] === "" ? undefined : parse(choice[name], name);
   try {

@@ -167,12 +167,12 @@ async function gameIn({ options }: Context, database: Pick<Database, "run">): Pr
   return games[0];
 }
 
-type Asked = { gameId: number; windows: number[]; history: History };
+type Chosen = { gameId: number; windows: number[]; history: History };
 
 async function latelyOf(
   database: Pick<Database, "run">,
   steamIds: SteamId[],
-  { gameId, windows, history }: Asked,
+  { gameId, windows, history }: Chosen,
 ): Promise<Active[]> {
   const { lately } = daysIn(database);
   const today = history.dayOf(new Date());

@@ -81,9 +81,9 @@ async function add(context: Context): Promise<void> {
   const path = connectionPath(given, "the path");
   const game = stringOption(context.options, "game");
   const fixedGameId = game === undefined ? null : gameId(game, "--game");
-  const table = connectionsIn(await context.open());
+  const stored = connectionsIn(await context.open());
   const taken = `There is already a ${kind} connection "${path}". See: connections show ${kind} ${path}`;
-  if (await table.one(kind, path)) throw new CommandProblem(taken);
+  if (await stored.one(kind, path)) throw new CommandProblem(taken);
   if (path !== given) context.warn(`The path was changed to "${path}": paths are in lower case and without blanks.`);
   const connection = {
     kind,
@@ -92,7 +92,7 @@ async function add(context: Context): Promise<void> {
     fixedGameId,
     secret: await secretFor(kind, context),
   };
-  if ((await table.add(connection)) === "path-taken") throw new CommandProblem(taken);
+  if ((await stored.add(connection)) === "path-taken") throw new CommandProblem(taken);
   if (context.options["json"])
     return context.print(JSON.stringify({ ...connection, address: addressOf(connection) }, null, 2));
   const state = connection.enabled

@@ -10,11 +10,11 @@ import {
   webhookFields,
 } from "../connections/how-to-use.ts";
 
-type Used = Pick<NewConnection, "kind" | "path" | "secret" | "fixedGameId">;
+type Explained = Pick<NewConnection, "kind" | "path" | "secret" | "fixedGameId">;
 
 /** What must be pasted where. A hidden secret stands nowhere, and nothing is printed that cannot work without it. */
 export function howToUse(
-  connection: Used,
+  connection: Explained,
   config: { SERVER: Pick<Config["SERVER"], "PUBLIC_URL" | "PORT"> },
   { isHidden = false } = {},
 ): string {
@@ -31,7 +31,7 @@ export function howToUse(
   return lines.join("\n");
 }
 
-function battlemetrics(connection: Used, base: string, secret: string): string[] {
+function battlemetrics(connection: Explained, base: string, secret: string): string[] {
   const { url, contentType, body } = webhookFields(connection, base);
   return [
     "On BattleMetrics create a trigger with the conditions Player Join and Player Leave, and add the action Webhook.",
@@ -52,7 +52,7 @@ function battlemetrics(connection: Used, base: string, secret: string): string[]
 
 type Secret = { secret: string | undefined; shown: string };
 
-function script(connection: Used, base: string, { secret, shown }: Secret): string[] {
+function script(connection: Explained, base: string, { secret, shown }: Secret): string[] {
   const indented = (text: string) => text.split("\n").map((line) => `  ${line}`);
   return [
     `address  ${base}${addressOf(connection)}`,

@@ -12,10 +12,10 @@ export function publicUrl({ SERVER }: { SERVER: Pick<Config["SERVER"], "PUBLIC_U
   return SERVER.PUBLIC_URL.replace(/\/+$/, "") || `http://${placeholder}:${SERVER.PORT}`;
 }
 
-type Used = Pick<Connection, "kind" | "path" | "fixedGameId">;
+type Explained = Pick<Connection, "kind" | "path" | "fixedGameId">;
 
 /** What is pasted into a webhook of BattleMetrics, beside the secret. */
-export function webhookFields(connection: Used, base: string): { url: string; contentType: string; body: string } {
+export function webhookFields(connection: Explained, base: string): { url: string; contentType: string; body: string } {
   return {
     url: base + addressOf(connection),
     contentType: "application/json",
@@ -28,7 +28,7 @@ export const meaningOfFields =
   "playtime is the player's time in the game as BattleMetrics knows it, org_playtime the time on your own servers.";
 
 /** Programs that ask for one player as they stand, each in its language. */
-export function scriptExamples(connection: Used, base: string, secret: string): Record<Language, string> {
+export function scriptExamples(connection: Explained, base: string, secret: string): Record<Language, string> {
   const address = base + addressOf(connection);
   const gameId = connection.fixedGameId ?? squad;
   return {
@@ -62,7 +62,12 @@ with urllib.request.urlopen(request, timeout=15) as response:
 export const squadJsVariable = "SQUADJS_PLAYTIME_SECRET";
 
 /** What config.json of SquadJS needs under "plugins", for the plug-in of configs/squadjs/. Without a secret it names the variable. */
-export function squadJsBlock(connection: Used, base: string, secret: string | undefined, language: string): string {
+export function squadJsBlock(
+  connection: Explained,
+  base: string,
+  secret: string | undefined,
+  language: string,
+): string {
   const block = {
     plugin: "PlaytimeCommands",
     enabled: true,

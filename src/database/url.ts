@@ -56,7 +56,7 @@ const understood = new Set(
   ).split(" "),
 );
 
-type Read = {
+type UrlParts = {
   user: string;
   password: string;
   hosts: string;
@@ -69,7 +69,7 @@ type Read = {
  * As the rules for addresses say; or, if there is just one way to understand it, with letters in user and password that
  * should be written otherwise.
  */
-function read(rest: string, place: string): Read {
+function read(rest: string, place: string): UrlParts {
   const places = [...rest.matchAll(/@/g)].map(({ index }) => index);
   const usualAt = /^[^/?#]*/.exec(rest)?.[0].lastIndexOf("@") ?? -1;
   const usual = usualAt >= 0 && reading(rest, usualAt, place);
@@ -84,7 +84,7 @@ function read(rest: string, place: string): Read {
 }
 
 /** With user and password before the `@` at that place, -1: without. Undefined when it makes no sense so. */
-function reading(rest: string, at: number, place: string): Read | undefined {
+function reading(rest: string, at: number, place: string): UrlParts | undefined {
   const [, hosts = "", database = "", query = ""] = /^([^/?#@]*)(?:\/([^/?#@]*))?(?:\?([^#]*))?$/.exec(
     rest.slice(at + 1),
   ) ?? [undefined, " "];

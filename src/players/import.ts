@@ -29,7 +29,7 @@ export function statusOf({ steamSeconds, bmSeconds }: Pick<ImportedPlayer, "stea
  * replaced by none. Times of the future would outrank all that comes later: they are set to now, and such a row never
  * replaces one of ours.
  */
-export async function writePlayers(sql: Sql, players: ImportedPlayer[], dryRun: boolean): Promise<Found> {
+export async function writePlayers(sql: Sql, players: ImportedPlayer[], dryRun: boolean): Promise<Replaced> {
   const write = sql`, written as (
     insert into playtimes (steam_id, game_id, steam_seconds, steam_status, steam_checked_at, bm_seconds, created_at, updated_at)
     select steam_id, game_id, steam_seconds, steam_status, case when steam_seconds is not null then updated_at end,
@@ -46,7 +46,7 @@ export async function writePlayers(sql: Sql, players: ImportedPlayer[], dryRun: 
       updated_at = excluded.updated_at
     where playtimes.bm_signed_at is null and (excluded.updated_at > playtimes.updated_at or playtimes.updated_at > ${farFuture(sql)}) and excluded.updated_at < now())`;
   // The rows here are looked up one by one: a plan that joins could have been made when there were none.
-  const [found] = await sql<Found[]>`
+  const [found] = await sql<Replaced[]>`
     with batch as (
       select steam_id, game_id, steam_seconds, steam_status, bm_seconds,
         greatest('epoch', least(created_at, now())) as created_at, greatest('epoch', least(updated_at, now())) as updated_at
@@ -70,7 +70,7 @@ export async function writePlayers(sql: Sql, players: ImportedPlayer[], dryRun: 
 }
 
 /** How many players met no row here, a row that a delivery was signed for, and an older row. */
-export type Found = { unknown: number; signed: number; older: number };
+export type Replaced = { unknown: number; signed: number; older: number };
 
 /** What to do when the connection is lost within an import: its batches are stored one by one. */
 export const lostInImport =

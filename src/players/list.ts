@@ -57,7 +57,7 @@ export function playersListIn(database: Pick<Database, "run" | "alone">, limitMs
   const limited = atMost(readsAtOnce);
 
   return async (listing: Listing): Promise<PlayersPage | "too-slow" | "busy"> => {
-    if (isServedByIndex(listing)) return pageOf(await database.run((sql) => read(sql, listing)));
+    if (isServedByIndex(listing)) return pageFrom(await database.run((sql) => read(sql, listing)));
     return limited.run(async () => {
       try {
         return await inTransaction(
@@ -65,7 +65,7 @@ export function playersListIn(database: Pick<Database, "run" | "alone">, limitMs
           "snapshot",
           async (sql) => {
             await sql`select set_config('statement_timeout', ${String(limitMs)}, true)`;
-            return pageOf(await read(sql, listing));
+            return pageFrom(await read(sql, listing));
           },
           AbortSignal.timeout(limitMs + hangMs),
         );
@@ -88,7 +88,7 @@ function isServedByIndex({ filter: { idPrefix, ...others }, sort }: Listing): bo
 
 type Row = Playtime & { key: string };
 
-function pageOf(rows: Row[]): PlayersPage {
+function pageFrom(rows: Row[]): PlayersPage {
   const last = rows[pageRows - 1];
   return { players: rows.slice(0, pageRows), next: rows.length > pageRows ? last : undefined };
 }

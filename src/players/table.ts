@@ -8,7 +8,7 @@ import { connectionLost, fetchRows, inTransaction } from "../database/transactio
 import { bytesOf } from "../file.ts";
 import { gameId, isSteamId, largestInteger, Malformed, type Parser, type SteamId, seconds, steamId } from "../parse.ts";
 import { type CsvRow, readCsv } from "./csv.ts";
-import { type Found, type ImportedPlayer, statusOf, writePlayers } from "./import.ts";
+import { type ImportedPlayer, type Replaced, statusOf, writePlayers } from "./import.ts";
 import { allMatching, orderBy, type PlayerFilter, type Sort } from "./list.ts";
 import { type Playtime, playtimeColumns, selectedPlaytime } from "./playtime.ts";
 
@@ -172,7 +172,7 @@ export function importPlayers(
   options: TableOptions,
   database: Pick<Database, "alone">,
   onProgress: (done: number) => void,
-): Promise<Found & { rows: number }> {
+): Promise<Replaced & { rows: number }> {
   return database.alone((sql) => importRows(file, options, sql, onProgress));
 }
 
@@ -181,7 +181,7 @@ async function importRows(
   options: TableOptions,
   sql: Sql,
   onProgress: (done: number) => void,
-): Promise<Found & { rows: number }> {
+): Promise<Replaced & { rows: number }> {
   const [clock] = await sql<{ at: string }[]>`select now() - interval '1 ms' as at`;
   if (!clock) throw connectionLost();
   const total = { rows: 0, unknown: 0, signed: 0, older: 0 };
@@ -203,14 +203,14 @@ async function importRows(
 
 const someTime = new Date(0).toISOString();
 
-type Read = { player?: ImportedPlayer; words?: string; isSurelyText?: boolean; isRounded?: boolean };
+type ReadRow = { player?: ImportedPlayer; words?: string; isSurelyText?: boolean; isRounded?: boolean };
 
 /** The rows of a table below its header line, each a player or why it is none. Throws Malformed when it is no such table. */
 async function* playersIn(
   file: FileHandle,
   { game }: TableOptions,
   otherwiseAt: string,
-): AsyncGenerator<{ rows: Read[]; unused: string[] }> {
+): AsyncGenerator<{ rows: ReadRow[]; unused: string[] }> {
   let header: string[] | undefined;
   let unused: string[] = [];
   for await (const batch of readCsv(bytesOf(file))) {
@@ -254,7 +254,7 @@ function headerOf(row: CsvRow | undefined, game: number | undefined): string[] {
   return names;
 }
 
-function read({ line, cells }: CsvRow, names: string[], game: number | undefined, otherwiseAt: string): Read {
+function read({ line, cells }: CsvRow, names: string[], game: number | undefined, otherwiseAt: string): ReadRow {
   try {
     if (cells.length !== names.length) throw new Malformed("the row", `${names.length} cells, as the first line has`);
     const cell = (name: string) => cells[names.indexOf(name)]?.trim() ?? "";

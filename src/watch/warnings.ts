@@ -15,7 +15,7 @@ const badSignaturesInARow = 3;
 const fewestIgnored = 3;
 
 /** What is not as it should be, the worst first. */
-export function warningsOf({ config, connections, summaries, steam, now }: Known): Warning[] {
+export function warningsOf({ config, connections, summaries, steam, now }: Judged): Warning[] {
   const found: Warning[] = [];
   if (!config.HMAC.ENABLE) found.push({ code: "hmac-off" });
   if (connections.length === 0) found.push({ code: "no-connection" });
@@ -47,7 +47,7 @@ function isMostlyMalformed({ accepted, ignored, malformed, refusedCode }: Summar
 
 const isMostlyIgnored = ({ accepted, ignored }: Summary) => ignored >= fewestIgnored && ignored > accepted;
 
-type Known = {
+type Judged = {
   config: Pick<Config, "HMAC" | "STEAM">;
   connections: readonly Connection[];
   summaries: readonly Summary[];
