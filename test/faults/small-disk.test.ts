@@ -21,7 +21,7 @@ describe("the embedded database is started again", () => {
     await fill(filler);
     // It needs another file for its log, ends, and ends again whenever it is started.
     await writeMuch(socketDir, 100);
-    const failures = () => said.filter((line) => line.includes("started again")).length;
+    const failures = () => said.filter((line) => line.includes("starting it again")).length;
     await eventually("eight failures", () => failures() >= 8);
     assert.match(said.join(""), /No space left on device\. The disk is full, or can hold no more files/);
     assert.doesNotMatch(said.join(""), /given up/);

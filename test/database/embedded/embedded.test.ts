@@ -474,7 +474,7 @@ describe("the embedded database", { concurrency: 2 }, () => {
       await chmod(closed, 0o700);
       const first = host(t, { dataDir }, { repository: project });
       assert.deepEqual((await first.says("ready"))?.socketDir, join(away, "pg.socket"));
-      assert.ok(first.facts.some(({ message }) => message?.startsWith("The database lives in another folder")));
+      assert.ok(first.facts.some(({ message }) => message?.startsWith("The database is in another folder")));
       assert.deepEqual(await findRunning(dataDir), { socketDir: join(away, "pg.socket") });
       assert.ok((await processes(away)).every(({ user }) => user !== 0));
       const ours = await stat(join(packageIn(project), "native/bin/initdb"));

@@ -52,7 +52,7 @@ describe("other users of the machine", { concurrency: 2 }, () => {
     await chmod(dataDir, 0o777);
     const { said, log } = keptLog();
     await start(t, { dataDir, log });
-    assert.match(said.join(""), /WARN {2}Every user of the machine can replace what is in the data folder/);
+    assert.match(said.join(""), /WARN {2}Every user of this machine can replace files in the data folder/);
   });
 
   test("cannot guess the name of the socket's folder in the temp folder, which is removed at the end", async (t) => {

@@ -22,7 +22,7 @@ describe("a database that lives but does not serve is started again", { concurre
     const { said, socketDir, isKept } = await startWatched(t, dataDir);
     await freeze(dataDir);
     await eventually("the line that it runs again", () => said.some((line) => line.includes("runs again")));
-    assert.match(said.join(""), /started again {2}reason="it did not answer within 1 s, though it lived"/);
+    assert.match(said.join(""), /starting it again {2}reason="it did not answer within 1 s, though it lived"/);
     await answersAgain(socketDir);
     assert.ok(await isKept());
   });
@@ -47,7 +47,7 @@ describe("a database that lives but does not serve is started again", { concurre
     const clients = Array.from({ length: 15 }, () => client(socketDir));
     t.after(() => Promise.all(clients.map((sql) => sql.end({ timeout: 0 }))));
     await Promise.allSettled(clients.map((sql) => sql`select pg_sleep(3)`));
-    assert.doesNotMatch(said.join(""), /started again/);
+    assert.doesNotMatch(said.join(""), /starting it again/);
     // Each try that was refused is the same problem: one line.
     assert.equal(said.filter((line) => line.includes("too many clients")).length, 1, said.join(""));
   });
