@@ -4,6 +4,7 @@ import type { Call } from "./http/call.ts";
 import { Refusal } from "./http/refusal.ts";
 import { parseJson } from "./json.ts";
 import { integer, isSteamId, Malformed, object, type SteamId, steamId } from "./parse.ts";
+import { isSample } from "./sample-mark.ts";
 import { anyMatches, parseScriptSignature, sign } from "./signature.ts";
 import { bodyWords, headerWords } from "./signature-words.ts";
 
@@ -21,8 +22,10 @@ export async function fieldsOf(call: Call, { directory, now, hmacEnabled }: Scri
     verify(connection, call.headers, body, now());
     call.facts.isSigned = true;
   }
+  const fields = object(parseJson(body, call.headers["content-encoding"]), "the body");
+  if (isSample(fields)) call.facts.isSample = true;
   return {
-    fields: object(parseJson(body, call.headers["content-encoding"]), "the body"),
+    fields,
     fixedGameId: connection.fixedGameId,
   };
 }

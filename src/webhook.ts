@@ -5,6 +5,7 @@ import { Refusal } from "./http/refusal.ts";
 import { parseJson } from "./json.ts";
 import { gameId, Malformed, object, type SteamId, seconds, steamId } from "./parse.ts";
 import type { Playtimes } from "./players/playtimes.ts";
+import { isSample } from "./sample-mark.ts";
 import { anyMatches, parseDeliverySignature, parseTimestamp, sign } from "./signature.ts";
 import { bodyWords, headerWords } from "./signature-words.ts";
 
@@ -18,7 +19,10 @@ export function webhook({ directory, playtimes, now, hmacEnabled, toleranceSecon
       ? verifyDelivery(connection, call.headers, body, arrivedAt, toleranceSeconds)
       : arrivedAt;
     if (hmacEnabled) call.facts.isSigned = true;
-    const delivery = parseDelivery(parseJson(body, call.headers["content-encoding"]), connection.fixedGameId);
+    if (connection.isPaused) return paused(call, body);
+    const fields = object(parseJson(body, call.headers["content-encoding"]), "the body");
+    if (isSample(fields)) return sampled(call);
+    const delivery = parseDelivery(fields, connection.fixedGameId);
     if (delivery.steamId === unknown)
       return ignored(call, "steam_id is empty: BattleMetrics does not know this player's Steam ID.");
     call.facts.steamId = delivery.steamId;
@@ -41,8 +45,24 @@ export type WebhookDeps = {
 const stored: Answer = { status: 200 };
 
 function ignored({ facts }: Call, why: string): Answer {
-  facts.isIgnored = true;
+  facts.dropped = "ignored";
   return { status: 200, body: JSON.stringify({ ignored: why }) };
+}
+
+/** A wrong body is no error here: an error would make BattleMetrics stop, and that is what a pause spares its operator. */
+function paused({ facts, headers }: Call, body: Buffer): Answer {
+  facts.dropped = "paused";
+  try {
+    if (isSample(object(parseJson(body, headers["content-encoding"]), "the body"))) facts.isSample = true;
+  } catch (error) {
+    if (!(error instanceof Malformed)) throw error;
+  }
+  return { status: 200, body: JSON.stringify({ ignored: "paused" }) };
+}
+
+function sampled({ facts }: Call): Answer {
+  facts.isSample = true;
+  return { status: 200, body: JSON.stringify({ ignored: "sample" }) };
 }
 
 /** When it was signed, but never later than our clock: a sender's clock that runs ahead must not outrank the next delivery. */
@@ -87,8 +107,7 @@ type Delivery = {
   gameId: number;
 };
 
-function parseDelivery(body: unknown, fixedGameId: number | null): Delivery {
-  const fields = object(body, "the body");
+function parseDelivery(fields: Record<string, unknown>, fixedGameId: number | null): Delivery {
   for (const name of ["steam_id", "playtime"])
     if (!Object.hasOwn(fields, name)) throw new Malformed(name, "in the body: the webhook's template lacks it");
   return {

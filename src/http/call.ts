@@ -33,8 +33,10 @@ export type Facts = {
   players?: number;
   /** The signature was right: whoever sends it knows the connection's secret. */
   isSigned?: true;
-  /** Nothing was stored, since BattleMetrics does not know the player. */
-  isIgnored?: true;
+  /** Nothing was stored: BattleMetrics does not know the player, or the connection is paused. */
+  dropped?: "ignored" | "paused";
+  /** The operator tries the connection: it counts nowhere. */
+  isSample?: true;
 };
 
 export type Answer = {

@@ -222,7 +222,7 @@ function drain(request: IncomingMessage, done: () => void): void {
 }
 
 /** What the log says about a call. */
-function logged({ isSigned: _, isIgnored: __, ...facts }: Facts): Omit<Facts, "isSigned" | "isIgnored"> {
+function logged({ isSigned: _, dropped: __, isSample: ___, ...facts }: Facts): Partial<Facts> {
   return facts;
 }
 

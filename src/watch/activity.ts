@@ -46,14 +46,14 @@ export function createActivity({ database, steam, log, now = () => new Date() }:
     const key = `${kind}/${path}`;
     let own = notes.get(key);
     if (!own) {
-      own = { kind, path, accepted: 0, ignored: 0, newest: [], refused: new Map(), refusedInARow: 0 };
+      own = { kind, path, accepted: 0, ignored: 0, paused: 0, newest: [], refused: new Map(), refusedInARow: 0 };
       notes.set(key, own);
     }
     own.refusedInARow = end instanceof Refusal ? own.refusedInARow + 1 : 0;
     if (end instanceof Refusal) note(own.refused, end, request(call, durationMs), call);
     else {
       own[end] += 1;
-      own.newest.push({ ...request(call, durationMs), isIgnored: end === "ignored" });
+      own.newest.push({ ...request(call, durationMs), isIgnored: end !== "accepted", isPaused: end === "paused" });
       if (own.newest.length >= 2 * keptRequests) own.newest.splice(0, keptRequests);
     }
   };
@@ -147,7 +147,8 @@ type Notes = {
   path: string;
   accepted: number;
   ignored: number;
-  newest: (Noted & { isIgnored: boolean })[];
+  paused: number;
+  newest: (Noted & { isIgnored: boolean; isPaused: boolean })[];
   refused: Map<string, Noted & { code: string; reason: string; count: number }>;
   refusedInARow: number;
 };
@@ -182,22 +183,24 @@ function differences(now: Record<string, number>, before: Record<string, number>
 
 function rowsOf(notes: Notes[]): Pick<NotesToWrite, "counts" | "accepted" | "refused" | "inARow"> {
   return {
-    counts: notes.flatMap(({ kind, path, accepted, ignored, refused }) => {
+    counts: notes.flatMap(({ kind, path, accepted, ignored, paused, refused }) => {
       const refusals = [...refused.values()].reduce((sum, { count }) => sum + count, 0);
-      return Object.entries({ accepted, ignored, refused: refusals })
+      return Object.entries({ accepted, ignored, paused, refused: refusals })
         .filter(([, count]) => count > 0)
         .map(([outcome, count]) => ({ kind, path, outcome, count }));
     }),
     inARow: notes
       .filter(({ path }) => path !== "")
-      .map(({ kind, path, accepted, ignored, refusedInARow }) => ({
+      .map(({ kind, path, accepted, ignored, paused, refusedInARow }) => ({
         kind,
         path,
         count: refusedInARow,
-        has_taken: accepted + ignored > 0,
+        has_taken: accepted + ignored + paused > 0,
       })),
     accepted: notes.flatMap(({ kind, path, newest }) =>
-      newest.slice(-keptRequests).map((one) => ({ kind, path, ...row(one), is_ignored: one.isIgnored })),
+      newest
+        .slice(-keptRequests)
+        .map((one) => ({ kind, path, ...row(one), is_ignored: one.isIgnored, is_paused: one.isPaused })),
     ),
     refused: notes.flatMap(({ kind, path, refused }) =>
       [...refused.values()].map(({ code, count, reason, ...one }) => ({
@@ -225,7 +228,10 @@ function row({ atMs, steamId, players, durationMs, requestId }: Noted) {
 /** One request of a connection's log. Times are ISO 8601 text. */
 export type AcceptedRequest = {
   at: string;
+  /** Nothing of it was stored. */
   isIgnored: boolean;
+  /** Ignored, since the connection was paused. */
+  isPaused: boolean;
   steamId: SteamId | null;
   players: number;
   durationMs: number;
@@ -255,7 +261,10 @@ export type Summary = {
   /** Of the last 24 hours. */
   accepted: number;
   ignored: number;
+  paused: number;
   refused: number;
+  /** Refused since the last one that was taken, whenever that was. */
+  refusedInARow: number;
   /** Refusals of the last 24 hours for a wrong signature, since the last request that was taken. */
   badSignatures: number;
   /** Refusals of the last 24 hours for the body, and the newest reason. */
@@ -279,7 +288,7 @@ export function activityIn(database: Pick<Database, "run">) {
     accepted: (kind: Kind, path: string) =>
       database.run(
         (sql) => sql<AcceptedRequest[]>`
-          select at, is_ignored as "isIgnored", steam_id::text as "steamId", players, duration_ms as "durationMs",
+          select at, is_ignored as "isIgnored", is_paused as "isPaused", steam_id::text as "steamId", players, duration_ms as "durationMs",
             request_id as "requestId"
           from accepted_requests where kind = ${kind} and path = ${path} order by id desc limit ${keptRequests}`,
       ),
@@ -298,13 +307,16 @@ export function activityIn(database: Pick<Database, "run">) {
             select kind, path from connections union all values ('battlemetrics', ''), ('script', '')
           )
           select kind, path, taken.at as "acceptedAt", refused.at as "refusedAt", refused.code as "refusedCode",
-            refused.reason as "refusedReason", counts.accepted, counts.ignored, counts.refused,
+            refused.reason as "refusedReason", counts.accepted, counts.ignored, counts.paused, counts.refused,
+            coalesce(in_a_row.count, 0)::float8 as "refusedInARow",
             coalesce(wrong.count, 0) as "badSignatures", coalesce(odd.count, 0) as malformed, odd.reason as "malformedReason",
             ignored.field as "ignoredField"
           from named
+          left join refused_in_a_row as in_a_row using (kind, path)
           cross join lateral (
             select coalesce(sum(count) filter (where outcome = 'accepted'), 0)::float8 as accepted,
               coalesce(sum(count) filter (where outcome = 'ignored'), 0)::float8 as ignored,
+              coalesce(sum(count) filter (where outcome = 'paused'), 0)::float8 as paused,
               coalesce(sum(count) filter (where outcome = 'refused'), 0)::float8 as refused, count(*) as rows
             from hourly_counts as one where one.kind = named.kind and one.path = named.path
               and hour > now() - interval '24 hours' and hour <= now()
@@ -330,7 +342,7 @@ export function activityIn(database: Pick<Database, "run">) {
           left join lateral (
             -- A delivery names its player unless that is what it lacks.
             select case when steam_id is null then 'steam_id' else 'playtime' end as field
-            from accepted_requests as one where one.kind = named.kind and one.path = named.path and is_ignored
+            from accepted_requests as one where one.kind = named.kind and one.path = named.path and is_ignored and not is_paused
             order by id desc limit 1
           ) as ignored on true
           where counts.rows > 0 or taken.at is not null or refused.at is not null`,
@@ -363,6 +375,6 @@ export function hoursOf(kind: Kind, counts: readonly HourlyCount[], now: Date): 
     );
     const of = (outcome: string) =>
       ofHour.filter((one) => one.outcome === outcome).reduce((sum, { count }) => sum + count, 0);
-    return { accepted: of("accepted"), ignored: of("ignored"), refused: of("refused") };
+    return { accepted: of("accepted"), ignored: of("ignored") + of("paused"), refused: of("refused") };
   });
 }

@@ -42,7 +42,7 @@ export function createMetrics(): Metrics {
 
   /** Zeros too, for every stored connection: the first refusal must be seen as a rise. */
   function countsOf(kind: Kind, stored: ReturnType<Directory["stored"]>): Sample[] {
-    const outcomes: Outcome[] = kind === "battlemetrics" ? ["accepted", "ignored"] : ["accepted"];
+    const outcomes: Outcome[] = kind === "battlemetrics" ? ["accepted", "ignored", "paused"] : ["accepted"];
     const samples = stored
       .filter((connection) => connection.kind === kind)
       .flatMap(({ path }) => {
@@ -150,7 +150,7 @@ const batchItems = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000];
 /** How often the delay of the event loop is looked at. */
 const loopMs = 20;
 
-type Outcome = "accepted" | "ignored" | RefusalCode;
+type Outcome = "accepted" | "ignored" | "paused" | RefusalCode;
 type Counts = Record<Outcome, number>;
 
 /** Those that are not said before a stored connection is found, or elsewhere. */
@@ -160,7 +160,7 @@ const ofConnections = refusalCodes.filter(
 
 function noCounts(): Counts {
   const refused = Object.fromEntries(refusalCodes.map((code) => [code, 0])) as Record<RefusalCode, number>;
-  return { accepted: 0, ignored: 0, ...refused };
+  return { accepted: 0, ignored: 0, paused: 0, ...refused };
 }
 
 function steamFamilies({ steam }: Sources): Family[] {

@@ -3,8 +3,13 @@ import type { Call, Handler } from "../http/call.ts";
 import type { Refusal } from "../http/refusal.ts";
 import { refusalOf } from "../http/refusal.ts";
 
-/** Told how each request ended, and how long it took from its head to its answer. */
-export type OnEnd = (kind: Kind, call: Call, end: "accepted" | "ignored" | Refusal, durationMs: number) => void;
+/** Told how each request ended, and how long it took from its head to its answer. Samples are not told, unless refused. */
+export type OnEnd = (
+  kind: Kind,
+  call: Call,
+  end: "accepted" | "ignored" | "paused" | Refusal,
+  durationMs: number,
+) => void;
 
 /** The same handler, its calls told to all of `watchers`. */
 export function observed(kind: Kind, handler: Handler, watchers: readonly OnEnd[]): Handler {
@@ -15,7 +20,7 @@ export function observed(kind: Kind, handler: Handler, watchers: readonly OnEnd[
     };
     try {
       const answer = await handler(call);
-      tell(call.facts.isIgnored ? "ignored" : "accepted");
+      if (!call.facts.isSample) tell(call.facts.dropped ?? "accepted");
       return answer;
     } catch (error) {
       tell(refusalOf(error));

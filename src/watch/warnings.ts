@@ -1,6 +1,7 @@
 import type { Config } from "../config.ts";
 import type { Connection } from "../connections/connections.ts";
 import type { Summary } from "./activity.ts";
+import { stateOf } from "./health.ts";
 
 /** Something that the operator should know. The texts of each language say what to do about it. */
 export type Warning =
@@ -10,7 +11,6 @@ export type Warning =
   /** `reason` names the field: what is wrong with it, or only its name. */
   | { code: "malformed" | "ignored"; connection: Connection; at: string | null; reason: string };
 
-const silentHours = 24;
 const badSignaturesInARow = 3;
 const fewestIgnored = 3;
 
@@ -32,7 +32,7 @@ export function warningsOf({ config, connections, summaries, steam, now }: Judge
       found.push({ code: "malformed", connection, at: summary.refusedAt, reason: summary.malformedReason ?? "" });
     else if (summary && connection.kind === "battlemetrics" && isMostlyIgnored(summary))
       found.push({ code: "ignored", connection, at, reason: summary.ignoredField ?? "" });
-    else if (connection.kind === "battlemetrics" && at !== null && hoursSince(at, now) >= silentHours)
+    else if (stateOf(connection, { acceptedAt: at, refusedInARow: 0 }, now) === "late")
       found.push({ code: "silent", connection, at });
   }
   if (config.STEAM.KEY === "") found.push({ code: "no-steam-key" });
@@ -55,5 +55,3 @@ type Judged = {
   steam: { breaker: string; reason: string } | undefined;
   now: Date;
 };
-
-const hoursSince = (at: string, now: Date) => (now.getTime() - Date.parse(at)) / 3_600_000;

@@ -24,7 +24,7 @@ export type Request = {
   duration_ms: number;
   request_id: string | null;
 };
-export type Accepted = Request & { is_ignored: boolean };
+export type Accepted = Request & { is_ignored: boolean; is_paused: boolean };
 export type Refused = Omit<Request, "players"> & { code: string; count: number; reason: string };
 
 /** How many of a connection's requests were refused since the last that was taken; `hasTaken`: one was taken in these notes. */
@@ -83,10 +83,10 @@ function insert(sql: Sql, { replica, number, counts, accepted, refused, inARow }
       order by kind, path, outcome
       on conflict (hour, kind, path, outcome) do update set count = hourly_counts.count + excluded.count
     ), accepted as (
-      insert into accepted_requests (kind, path, at, is_ignored, steam_id, players, duration_ms, request_id)
-      select kind, path, at, is_ignored, steam_id, players, duration_ms, request_id
+      insert into accepted_requests (kind, path, at, is_ignored, is_paused, steam_id, players, duration_ms, request_id)
+      select kind, path, at, is_ignored, is_paused, steam_id, players, duration_ms, request_id
       from first cross join json_to_recordset(${JSON.stringify(accepted)}::text::json) as one
-        (kind text, path text, at timestamptz, is_ignored boolean, steam_id bigint, players integer, duration_ms real, request_id text)
+        (kind text, path text, at timestamptz, is_ignored boolean, is_paused boolean, steam_id bigint, players integer, duration_ms real, request_id text)
     ), in_a_row as (
       insert into refused_in_a_row as known (kind, path, count, has_taken)
       select kind, path, count, has_taken from first cross join json_to_recordset(${JSON.stringify(inARow)}::text::json) as one

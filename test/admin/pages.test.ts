@@ -64,6 +64,8 @@ const summaryOf = (path: string, reason = path) => ({
   refusedReason: reason,
   accepted: 1,
   ignored: 2,
+  paused: 0,
+  refusedInARow: 0,
   refused: 3,
   badSignatures: 5,
   malformed: 0,
@@ -79,7 +81,7 @@ for (const language of languages)
       connectionList(reader, [connectionOf(text)], [summaryOf(text)]).toString(),
       connectionPage(reader, {
         connection: connectionOf(text),
-        accepted: [{ ...request, isIgnored: false, players: 2, requestId: text }],
+        accepted: [{ ...request, isIgnored: false, isPaused: false, players: 2, requestId: text }],
         refused: [{ ...request, code: text, count: 2, reason: text, requestId: text }],
         base: `http://${text}`,
         isRevealed: true,

@@ -100,6 +100,7 @@ test("what is written removes what is too old of the same connections, a part ea
         ...one,
         at: new Date().toISOString(),
         is_ignored: false,
+        is_paused: false,
         steam_id: null,
         players: 1,
         duration_ms: 1,

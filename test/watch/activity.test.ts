@@ -36,7 +36,10 @@ function create({
     log: memoryLog().log,
     now: () => clock.at,
   });
-  const record = (end: "accepted" | "ignored" | RefusalCode, { path = "bm", facts = {}, headers = {} } = {}) =>
+  const record = (
+    end: "accepted" | "ignored" | "paused" | RefusalCode,
+    { path = "bm", facts = {}, headers = {} } = {},
+  ) =>
     activity.record(
       "battlemetrics",
       {
@@ -49,7 +52,7 @@ function create({
         body: async () => Buffer.alloc(0),
         facts: { connection: `battlemetrics/${path}`, ...facts },
       },
-      end === "accepted" || end === "ignored" ? end : new Refusal(end),
+      end === "accepted" || end === "ignored" || end === "paused" ? end : new Refusal(end),
       1.5,
     );
   return { activity, record, clock };
@@ -68,15 +71,25 @@ test("what was accepted is told with its player, its duration and the caller's i
       {
         at: "2026-01-02T03:04:06.000Z",
         isIgnored: false,
+        isPaused: false,
         steamId: null,
         players: 12,
         durationMs: 1.5,
         requestId: null,
       },
-      { at: "2026-01-02T03:04:06.000Z", isIgnored: true, steamId: null, players: 0, durationMs: 1.5, requestId: null },
+      {
+        at: "2026-01-02T03:04:06.000Z",
+        isIgnored: true,
+        isPaused: false,
+        steamId: null,
+        players: 0,
+        durationMs: 1.5,
+        requestId: null,
+      },
       {
         at: "2026-01-02T03:04:05.678Z",
         isIgnored: false,
+        isPaused: false,
         steamId: "76561198000000001",
         players: 1,
         durationMs: 1.5,

@@ -31,6 +31,8 @@ test("warnings say what is not as it should be, and nothing when all is well", a
     refusedReason: null,
     accepted: 5,
     ignored: 0,
+    paused: 0,
+    refusedInARow: 0,
     refused: 0,
     badSignatures: 0,
     malformed: 0,
