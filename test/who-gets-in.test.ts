@@ -107,6 +107,7 @@ const panelAddresses: Record<string, "open to everybody" | "only signed in"> = {
   "GET /admin/players.csv": "only signed in",
   "GET /admin/players/:steamId/": "only signed in",
   "POST /admin/players/:steamId/": "only signed in",
+  "GET /admin/top/": "only signed in",
 };
 
 let db: TestDatabase;

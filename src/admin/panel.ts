@@ -15,11 +15,16 @@ import { languageOf, type Reader, readerOf } from "./reader.ts";
 import { signInsIn } from "./sessions.ts";
 import { pageToReturnTo, type SignInDeps, signInRoutes } from "./sign-in.ts";
 import { languages } from "./texts/texts.ts";
+import { type TopDeps, topRoutes } from "./top.ts";
 import { visitors } from "./visitor.ts";
 import { wrongGuessesIn } from "./wrong-guesses.ts";
 
 /** What the panel shows and changes. */
-export type PanelDeps = ConnectionsDeps & OverviewDeps & PlayersDeps & Pick<SignInDeps, "firstVisit" | "stopping">;
+export type PanelDeps = ConnectionsDeps &
+  OverviewDeps &
+  PlayersDeps &
+  TopDeps &
+  Pick<SignInDeps, "firstVisit" | "stopping">;
 
 /** Everything below /admin/. Errors become pages here, in the reader's language. */
 export function createPanel(deps: PanelDeps): Handler {
@@ -34,7 +39,7 @@ export function createPanel(deps: PanelDeps): Handler {
     stopping: deps.stopping,
     log,
   });
-  const closed = { ...overviewRoutes(deps), ...connectionRoutes(deps), ...playerRoutes(deps) };
+  const closed = { ...overviewRoutes(deps), ...connectionRoutes(deps), ...playerRoutes(deps), ...topRoutes(deps) };
   const route = router({
     "GET /admin/assets/:name/": assetAt,
     "POST /admin/language/": asPage(async (request) => {

@@ -2,6 +2,7 @@ import { type Html, html } from "../html.ts";
 import { isSteamId, type SteamId } from "../parse.ts";
 import { cursorText, knowns, type PlayersPage, type Sort, sortName } from "../players/list.ts";
 import { type Playtime, steamStatuses } from "../players/playtime.ts";
+import { playersTabs } from "./players-tabs.ts";
 import { ago, hours, type Reader } from "./reader.ts";
 
 export const choiceNames = ["q", "game", "steam", "battlemetrics", "status", "sort", "after"] as const;
@@ -32,7 +33,7 @@ export function playersPage(reader: Reader, { choice, found, names, canExport }:
   const { nav, players: words } = reader.texts;
   const exported = addressOfList(choice, { after: "" }, "/admin/players.csv");
   const forSpreadsheet = `${exported}${exported.includes("?") ? "&" : "?"}for=spreadsheet`;
-  return html`<div class="head"><h1>${nav.players}</h1>${canExport && html`<p class="actions"><a class="button" href="${exported}">${words.export}</a> <a class="button" href="${forSpreadsheet}" title="${words.exportForSpreadsheetHint}">${words.exportForSpreadsheet}</a></p>`}</div>
+  return html`${playersTabs(reader, "list")}<div class="head"><h1>${nav.players}</h1>${canExport && html`<p class="actions"><a class="button" href="${exported}">${words.export}</a> <a class="button" href="${forSpreadsheet}" title="${words.exportForSpreadsheetHint}">${words.exportForSpreadsheet}</a></p>`}</div>
 ${finder(reader, choice)}
 ${found && html`<section class="card">${playersTable(reader, choice, found, names)}</section>`}`;
 }

@@ -8,6 +8,12 @@ import type { SteamId } from "../parse.ts";
 /** The most windows of one question. */
 export const mostWindows = 5;
 
+/** Of some windows those that are kept in full, or all that is kept; none where no days are kept. */
+export function windowsKept(windows: readonly number[], keepDays: number): number[] {
+  const kept = windows.filter((days) => days <= keepDays);
+  return kept.length > 0 || keepDays === 0 ? kept : [keepDays];
+}
+
 /** How long players played lately: each of `windows` is a number of days, including `today`. */
 export type AskedLately = { steamIds: readonly SteamId[]; gameId: number; windows: readonly number[]; today: Day };
 
@@ -47,7 +53,7 @@ export function daysIn(database: Pick<Database, "run">) {
           select game_id as "gameId", day::text as day, seconds from playtime_days
           where steam_id = ${steamId} and day between ${from}::date and ${to}::date order by day, game_id`,
       ),
-    /** The games of which days are stored. */
+    /** The games of which days are stored, the one first that most played in the last month. */
     games: () =>
       database.run(async (sql) => {
         const rows = await sql<{ gameId: number }[]>`
@@ -56,7 +62,10 @@ export function daysIn(database: Pick<Database, "run">) {
             union all
             select (select min(game_id) from playtime_days where game_id > games.game_id) from games where game_id is not null
           )
-          select game_id as "gameId" from games where game_id is not null`;
+          select game_id as "gameId" from games where game_id is not null
+          order by (
+            select count(*) from playtime_days as played
+            where played.game_id = games.game_id and day > current_date - 31) desc, game_id`;
         return rows.map(({ gameId }) => gameId);
       }),
   };

@@ -73,6 +73,9 @@ export const cases: Case[] = [
   { name: "a search for players that finds nobody", path: "/admin/players/?q=76561190000000000&game=1" },
   { name: "a search for players that cannot be understood", path: `/admin/players/?q=${"x".repeat(400)}` },
   { name: "a player", path: player, act: openAll },
+  { name: "the top list", path: "/admin/top/" },
+  { name: "the top list, empty", of: "fresh", path: "/admin/top/" },
+  { name: "the top list of wrong days", path: "/admin/top/?from=2026-02-01&to=2026-01-01" },
   {
     name: "a player with a wrong time",
     path: player,

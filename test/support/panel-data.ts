@@ -31,6 +31,17 @@ export async function fillPanel({ sql }: Pick<TestDatabase, "sql">, now = new Da
     from json_to_recordset(${JSON.stringify(players)}::text::json) as one
       (id bigint, steam int, bm int, status text, at timestamptz)`;
 
+  await sql`update playtimes set seen_at = bm_signed_at where bm_signed_at is not null`;
+  await sql`
+    insert into playtime_days (steam_id, game_id, day, seconds)
+    select steam_id, game_id, ${now.toISOString().slice(0, 10)}::date - back, 900 + (steam_id + back * 7919) % 14400
+    from playtimes cross join generate_series(0, 89) as back
+    where seen_at is not null and (steam_id / 7919 + back) % 3 <> 0`;
+  await sql`insert into playtime_days values (${someSteamId(1)}, 440, ${now.toISOString().slice(0, 10)}, 600)`;
+  await sql`
+    insert into player_names values (${someSteamId(1)}, ${"Ш".repeat(64)}, now()), (${someSteamId(2)}, 'Anna', now()),
+      (${someSteamId(10)}, 'Пётр', now())`;
+
   const counts = Array.from({ length: 24 }, (_, hour) => hour).flatMap((hour) => {
     const evening = Math.round(40 + 30 * Math.sin((hour + 7) / 3.8));
     return [

@@ -149,6 +149,7 @@ export const en = {
       "most deliveries are ignored because a field of the body is empty. Compare the body of the webhook on BattleMetrics with the one on this connection's page:",
   },
   players: {
+    everybody: "All players",
     player: "Player",
     game: "Game",
     battlemetrics: "BattleMetrics",
@@ -236,6 +237,21 @@ export const en = {
     asked: (gameId: number, status: string) => `Steam answered. Game ${gameId}: ${status}.`,
     notAsked: "Steam could not be asked: it does not answer, or today's calls are used up. Nothing was changed.",
     noKey: "Steam cannot be asked: there is no key. Put one into [STEAM] KEY.",
+  },
+  top: {
+    title: "Top",
+    place: "Place",
+    from: "From",
+    to: "To",
+    show: "Show",
+    nobody: "Nobody played in these days, as far as is known.",
+    noDays: "No days are stored yet: they begin with each player's second delivery.",
+    notKept: "No days are kept: [HISTORY] KEEP_DAYS is 0.",
+    wrong: {
+      days: (keepDays: number) =>
+        `Choose two dates, the earlier one first, at most ${english(keepDays, "day", "days")} apart. Older days are not kept.`,
+      game: (_keepDays: number) => "Enter the number of a Steam app, such as 393380 for Squad.",
+    },
   },
   connections: {
     title: "Connections",

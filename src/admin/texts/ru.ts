@@ -143,6 +143,7 @@ export const ru: Texts = {
       "большинство доставок пропускается: поле в теле запроса пустое. Сравните тело вебхука на BattleMetrics с тем, что на странице соединения:",
   },
   players: {
+    everybody: "Все игроки",
     player: "Игрок",
     game: "Игра",
     battlemetrics: "BattleMetrics",
@@ -230,6 +231,21 @@ export const ru: Texts = {
     asked: (gameId: number, status: string) => `Steam ответил. Игра ${gameId}: ${status}.`,
     notAsked: "Спросить Steam не удалось: у него сбой, или запросы на сегодня кончились. Ничего не изменено.",
     noKey: "Спросить Steam нельзя: нет ключа. Впишите его в [STEAM] KEY.",
+  },
+  top: {
+    title: "Топ",
+    place: "Место",
+    from: "С",
+    to: "По",
+    show: "Показать",
+    nobody: "В эти дни никто не играл, насколько известно.",
+    noDays: "Дней пока нет: их считают со второй доставки о каждом игроке.",
+    notKept: "Дни не хранятся: [HISTORY] KEEP_DAYS равно 0.",
+    wrong: {
+      days: (keepDays: number) =>
+        `Выберите две даты: сначала раннюю, потом позднюю, не дальше ${russian(keepDays, "дня", "дней", "дней")} друг от друга. Более старые дни не хранятся.`,
+      game: (_keepDays: number) => "Игра — это номер приложения Steam, например 393380 для Squad.",
+    },
   },
   connections: {
     title: "Соединения",

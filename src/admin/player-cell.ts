@@ -1,0 +1,8 @@
+import { type Html, html } from "../html.ts";
+import type { SteamId } from "../parse.ts";
+
+/** A link to a player's page, and the name where Steam told it. */
+export function playerCell(steamId: SteamId, names: ReadonlyMap<SteamId, string>): Html {
+  const name = names.get(steamId);
+  return html`<div><a href="/admin/players/${steamId}/" class="id">${steamId}</a>${name !== undefined && html`<small><bdi>${name}</bdi></small>`}</div>`;
+}
