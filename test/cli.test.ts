@@ -133,7 +133,7 @@ test("connections list and show print no secret unless asked, in text and JSON",
   for (const ran of [reveal, revealJson]) assert.ok(ran?.code === 0 && ran.out.includes(secrets.script));
   assert.match(
     list?.out ?? "",
-    /^KIND +PATH .*\nbattlemetrics {2}bm .*\/set-playtime\/bm\/bm\/\nscript +plugin +on +any +set/m,
+    /^KIND +PATH .*\nbattlemetrics {2}bm .*\/set-playtime\/bm\/bm\/\nscript +plugin +waiting for its first query +any +never/m,
   );
   assert.deepEqual(
     JSON.parse(listJson?.out ?? "").map(({ path, hasSecret }: { path: string; hasSecret: boolean }) => [

@@ -1,3 +1,5 @@
+import { adviceOn, stateWords } from "../admin/state-words.ts";
+import { en } from "../admin/texts/en.ts";
 import {
   addressOf,
   type Connection,
@@ -5,11 +7,14 @@ import {
   type Kind,
   kinds,
   makeSecret,
+  mostExpectHours,
   secretText,
   shortSecretCharacters,
 } from "../connections/connections.ts";
 import { connectionPath } from "../connections/paths.ts";
-import { gameId, Malformed, oneOf, type Parser } from "../parse.ts";
+import { gameId, integer, Malformed, oneOf, type Parser } from "../parse.ts";
+import { activityIn } from "../watch/activity.ts";
+import { standingsOf } from "../watch/health.ts";
 import { type Command, CommandProblem, type Context, confirm, stringOption, table } from "./command.ts";
 import { howToUse } from "./how-to-use.ts";
 
@@ -50,6 +55,21 @@ export const connectionCommands: Record<string, Command> = {
     args: "<kind> <path>",
     summary: "switch a connection off",
     run: (context) => setEnabled(context, false),
+  },
+  "connections pause": {
+    args: "<kind> <path>",
+    summary: "answer BattleMetrics with 200, but store nothing until it is resumed",
+    run: (context) => setPaused(context, true),
+  },
+  "connections resume": {
+    args: "<kind> <path>",
+    summary: "store again what BattleMetrics sends",
+    run: (context) => setPaused(context, false),
+  },
+  "connections expect": {
+    args: "<kind> <path> <hours|never>",
+    summary: "set after how many hours without a delivery a connection is late",
+    run: expect,
   },
   "connections set-secret": {
     args: "<kind> <path>",
@@ -102,34 +122,51 @@ async function add(context: Context): Promise<void> {
 }
 
 async function list(context: Context): Promise<void> {
-  const connections = await connectionsIn(await context.open()).list();
-  if (context.options["json"]) return context.print(JSON.stringify(connections.map(publicly), null, 2));
+  const database = await context.open();
+  const connections = await connectionsIn(database).list();
+  const standings = standingsOf(connections, await activityIn(database).summaries(), new Date());
+  if (context.options["json"]) {
+    const all = standings.map(({ connection, state }) => ({ ...publicly(connection), state }));
+    return context.print(JSON.stringify(all, null, 2));
+  }
   if (connections.length === 0)
     return context.print("There is no connection yet. Add one: connections add battlemetrics my-server");
-  const rows = connections.map((one) => [
-    one.kind,
-    one.path,
-    one.enabled ? "on" : "off",
-    one.fixedGameId === null ? "any" : String(one.fixedGameId),
-    one.secret === null ? "missing" : "set",
-    addressOf(one),
-  ]);
-  context.print(table(["KIND", "PATH", "STATE", "GAME", "SECRET", "ADDRESS"], rows));
+  const rows = standings.map((standing) => {
+    const { connection: one } = standing;
+    return [
+      one.kind,
+      one.path,
+      stateWords(en, standing),
+      one.fixedGameId === null ? "any" : String(one.fixedGameId),
+      expectWords(one),
+      addressOf(one),
+    ];
+  });
+  context.print(table(["KIND", "PATH", "STATE", "GAME", "EXPECTED EVERY", "ADDRESS"], rows));
 }
 
 async function show(context: Context): Promise<void> {
   const connection = await existing(context);
   const reveal = context.options["reveal"] === true;
+  const now = new Date();
+  const [standing] = standingsOf([connection], await activityIn(await context.open()).summaries(), now);
   if (context.options["json"])
     return context.print(
-      JSON.stringify({ ...publicly(connection), ...(reveal ? { secret: connection.secret } : {}) }, null, 2),
+      JSON.stringify(
+        { ...publicly(connection), state: standing?.state, ...(reveal ? { secret: connection.secret } : {}) },
+        null,
+        2,
+      ),
     );
+  const advice = standing ? adviceOn(en, standing, now) : "";
   context.print(
     [
       `kind      ${connection.kind}`,
       `path      ${connection.path}`,
-      `state     ${connection.enabled ? "on" : "off"}`,
+      `state     ${standing ? stateWords(en, standing) : ""}`,
+      ...(advice === "" ? [] : [`          ${advice}`]),
       `game      ${connection.fixedGameId ?? "any"}`,
+      `expected  ${expectWords(connection).replace(/^\d/, "every $&")}`,
       `created   ${connection.createdAt}`,
       `changed   ${connection.updatedAt}`,
       ...(connection.oldSecretUntil === null ? [] : [`old secret accepted until ${connection.oldSecretUntil}`]),
@@ -146,6 +183,44 @@ async function setEnabled(context: Context, enabled: boolean): Promise<void> {
     `${connection.kind} "${connection.path}" is switched ${enabled ? "on" : "off"}; a running service follows within 5 seconds.`,
   );
 }
+
+async function setPaused(context: Context, isPaused: boolean): Promise<void> {
+  const connection = await existing(context);
+  if (connection.kind !== "battlemetrics")
+    throw new CommandProblem(
+      "Only a battlemetrics connection can be paused. To refuse a script's queries: connections disable.",
+    );
+  await connectionsIn(await context.open()).setPaused(connection, isPaused);
+  const words = isPaused
+    ? `is paused: deliveries are answered with 200 and dropped. To store them again: connections resume battlemetrics ${connection.path}`
+    : "is resumed: deliveries are stored again";
+  context.print(`${connection.kind} "${connection.path}" ${words}; a running service follows within 5 seconds.`);
+}
+
+const wholeHours = integer({ min: 1, max: mostExpectHours });
+
+async function expect(context: Context): Promise<void> {
+  const connection = await existing(context);
+  const given = context.positionals[2];
+  const hours = given === "never" ? null : hoursOrNever(given, "the hours");
+  if (connection.kind !== "battlemetrics")
+    throw new CommandProblem("Only a battlemetrics connection can be late: scripts ask when they like.");
+  await connectionsIn(await context.open()).setExpectHours(connection, hours);
+  const name = `${connection.kind} "${connection.path}"`;
+  context.print(hours === null ? `${name} is never late.` : `${name} is late after ${hours} h without a delivery.`);
+}
+
+const hoursOrNever: Parser<number> = (value, place) => {
+  try {
+    return wholeHours(value, place);
+  } catch {
+    throw new Malformed(place, `a whole number from 1 to ${mostExpectHours}, or never`);
+  }
+};
+
+/** Scripts ask when they like. */
+const expectWords = ({ kind, expectHours }: Connection) =>
+  kind === "script" || expectHours === null ? "never" : `${expectHours} h`;
 
 /** `keptSeconds`: for how long the old one stays accepted. */
 async function setSecret(context: Context, keptSeconds: number): Promise<void> {

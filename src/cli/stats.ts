@@ -1,8 +1,10 @@
+import { stateWords } from "../admin/state-words.ts";
 import { en } from "../admin/texts/en.ts";
 import { connectionsIn } from "../connections/connections.ts";
 import { isEmbedded } from "../database/open.ts";
 import { histogramHours, statisticsIn } from "../players/statistics.ts";
 import { activityIn, hoursOf } from "../watch/activity.ts";
+import { standingsOf } from "../watch/health.ts";
 import { type Warning, warningsOf } from "../watch/warnings.ts";
 import { type Command, type Context, table } from "./command.ts";
 
@@ -29,17 +31,19 @@ async function stats({ open, config, options, print }: Context): Promise<void> {
   const connections = await connectionsIn(database).list();
   const steamCallsToday = await activity.steamCallsToday();
   const warnings = warningsOf({ config, connections, summaries, steam: undefined, now });
-  const ofDay = connections.map(({ kind, path, enabled }) => {
-    const summary = summaries.find((one) => one.kind === kind && one.path === path);
+  const ofDay = standingsOf(connections, summaries, now).map((standing) => {
+    const { kind, path, enabled } = standing.connection;
     const {
       accepted = 0,
       ignored = 0,
+      paused = 0,
       refused = 0,
       acceptedAt = null,
       refusedAt = null,
       refusedCode = null,
-    } = summary ?? {};
-    return { kind, path, enabled, accepted, ignored, refused, acceptedAt, refusedAt, refusedCode };
+    } = standing.summary ?? {};
+    const counts = { accepted, ignored, paused, refused };
+    return { kind, path, enabled, state: standing.state, ...counts, acceptedAt, refusedAt, refusedCode, standing };
   });
   const strangers = summaries
     .filter(({ path, refused }) => path === "" && refused > 0)
@@ -49,7 +53,16 @@ async function stats({ open, config, options, print }: Context): Promise<void> {
     const said = warnings.map((warning) => warningLine(warning));
     return print(
       JSON.stringify(
-        { ...totals, histogramHours, steamCallsToday, connections: ofDay, strangers, hours, newest, warnings: said },
+        {
+          ...totals,
+          histogramHours,
+          steamCallsToday,
+          connections: ofDay.map(({ standing: _, ...one }) => one),
+          strangers,
+          hours,
+          newest,
+          warnings: said,
+        },
         null,
         2,
       ),
@@ -70,7 +83,7 @@ async function stats({ open, config, options, print }: Context): Promise<void> {
       ["CONNECTION", "STATE", "ACCEPTED 24 H", "IGNORED", "REFUSED", "LAST ACCEPTED", "LAST REFUSED"],
       ofDay.map((one) => [
         `${one.kind} ${one.path}`,
-        one.enabled ? "on" : "off",
+        stateWords(en, one.standing),
         String(one.accepted),
         String(one.ignored),
         String(one.refused),

@@ -1,4 +1,5 @@
 import type { Connection } from "../connections/connections.ts";
+import type { Summary } from "./activity.ts";
 
 /** How a connection stands, the worst first. */
 export const states = ["refusing", "no-secret", "late", "waiting", "paused", "off", "up"] as const;
@@ -37,4 +38,17 @@ export function stateOf(
 /** Whole hours; 0 for a time of the future. */
 export function hoursSince(at: string, now: Date): number {
   return Math.max(0, Math.floor((now.getTime() - Date.parse(at)) / 3_600_000));
+}
+
+/** A connection and how it stands. `summary`: undefined where no request of it is known. */
+export type Standing = { connection: Connection; state: State; summary: Summary | undefined };
+
+/** All of them, the worst first. */
+export function standingsOf(connections: readonly Connection[], summaries: readonly Summary[], now: Date): Standing[] {
+  const standings = connections.map((connection): Standing => {
+    const summary = summaries.find(({ kind, path }) => kind === connection.kind && path === connection.path);
+    const { acceptedAt, refusedInARow } = summary ?? { acceptedAt: null, refusedInARow: 0 };
+    return { connection, summary, state: stateOf(connection, { acceptedAt, refusedInARow }, now) };
+  });
+  return standings.sort((a, b) => states.indexOf(a.state) - states.indexOf(b.state));
 }
