@@ -130,8 +130,10 @@ test("the command line loads the texts of one language", () => {
     for (const imported of ours.get(file) ?? []) load(imported);
   };
   load("cli.ts");
+  const texts = [...loaded].filter((file) => file.startsWith("admin/texts/"));
+  assert.ok(texts.includes("admin/texts/en.ts"));
   assert.deepEqual(
-    [...loaded].filter((file) => file.startsWith("admin/texts/")),
-    ["admin/texts/en.ts"],
+    texts.filter((file) => !file.endsWith("en.ts")),
+    [],
   );
 });
