@@ -25,8 +25,8 @@ describe("the script of the pages", { skip }, () => {
       const buttons = page.getByRole("button", { name: /^(Copy|Copied)$/, includeHidden: true });
       const copyable = page.locator("[data-copyable]");
       assert.equal(await buttons.count(), await copyable.count());
-      // The address, the secret and three examples.
-      assert.equal(await buttons.count(), 5);
+      // The address, the secret, three examples and the block for SquadJS.
+      assert.equal(await buttons.count(), 6);
       for (const summary of await page.locator("summary").all()) await summary.click();
       for (const [index, button] of (await buttons.all()).entries()) {
         await page.bringToFront();
