@@ -7,11 +7,15 @@ export type Confirmation = {
   words: string;
   /** Of what is deleted: it asks at `?confirm=delete`, takes the form, and is where "cancel" leads. */
   page: string;
+  /** What is confirmed, where nothing is deleted. */
+  action?: { value: string; text: string };
+  /** Another way, offered beside it. */
+  instead?: { value: string; text: string };
 };
 
 /** Asked before something goes that does not come back. */
-export function confirmation({ texts }: Reader, { above, title, words, page }: Confirmation): Html {
+export function confirmation({ texts }: Reader, { above, title, words, page, action, instead }: Confirmation): Html {
   const { common } = texts;
   return html`<div class="narrow wide card">${above !== undefined && html`<p class="above">${above}</p>`}<h1>${title}</h1><p>${words}</p>
-<form method="post" action="${page}" class="row"><button class="danger" name="action" value="delete">${common.delete}</button><a class="button" href="${page}">${common.cancel}</a></form></div>`;
+<form method="post" action="${page}" class="row"><button class="danger" name="action" value="${action?.value ?? "delete"}">${action?.text ?? common.delete}</button>${instead && html`<button name="action" value="${instead.value}">${instead.text}</button>`}<a class="button" href="${page}">${common.cancel}</a></form></div>`;
 }

@@ -3,8 +3,10 @@ import { placeholder, scriptExamples, squadJsBlock, webhookFields } from "../con
 import type { Tried } from "../connections/sample.ts";
 import { type Html, html } from "../html.ts";
 import { type AcceptedRequest, keptRequests, type RefusedRequests, type Summary } from "../watch/activity.ts";
+import type { Standing } from "../watch/health.ts";
 import { confirmation } from "./confirmation-page.ts";
 import { ago, moment, number, type Reader } from "./reader.ts";
+import { adviceOn, refusalWords, stateWords } from "./state-words.ts";
 import type { Texts } from "./texts/en.ts";
 
 const squad = "393380";
@@ -24,46 +26,65 @@ export function pageOf({ kind, path }: Pick<Connection, "kind" | "path">): strin
 }
 
 /** All connections, a row each. */
-export function connectionList(
-  reader: Reader,
-  connections: readonly Connection[],
-  summaries: readonly Summary[],
-): Html {
+export function connectionList(reader: Reader, standings: readonly Standing[]): Html {
   const { connections: words, common, kinds } = reader.texts;
-  const rows = connections.map((connection) => {
+  const rows = standings.map((standing) => {
+    const { connection, summary } = standing;
     const { kind, path, fixedGameId } = connection;
-    const summary = summaries.find((one) => one.kind === kind && one.path === path);
     return html`<tr>
 <td data-label="${words.connection}" class="text"><span><a href="${pageOf(connection)}">${path}</a><small>${kinds[kind]}</small></span></td>
-<td data-label="${words.state}">${switchForm(reader, connection, true)}</td>
+<td data-label="${words.state}" class="text">${stateMark(reader, standing)}</td>
 <td data-label="${words.game}">${fixedGameId ?? common.any}</td>
 <td data-label="${words.lastAccepted}">${ago(reader, summary?.acceptedAt ?? null)}</td>
-<td data-label="${words.lastRefused}" class="text"><span>${ago(reader, summary?.refusedAt ?? null)}${summary?.refusedCode && html`<small>${reasonWords(reader, summary.refusedCode)}</small>`}</span></td>
-<td data-label="${words.ofDay}" class="number">${dayCounts(reader, summary)}</td></tr>`;
+<td data-label="${words.lastRefused}" class="text"><span>${ago(reader, summary?.refusedAt ?? null)}${summary?.refusedCode && html`<small>${refusalWords(reader.texts, summary.refusedCode)}</small>`}</span></td>
+<td data-label="${words.ofDay}" class="number">${dayCounts(reader, summary)}</td>
+<td>${switchForm(reader, connection, true)}</td></tr>`;
   });
   return html`<div class="head"><h1>${words.title}</h1><div class="row">
 <a class="button main" href="/admin/connections/new/battlemetrics/">${words.add.battlemetrics}</a>
 <a class="button" href="/admin/connections/new/script/">${words.add.script}</a></div></div>
-<div class="card">${
-    connections.length === 0
+<div class="card" data-live="connections">${
+    standings.length === 0
       ? html`<p class="empty">${words.none}</p>`
-      : html`<table class="stack"><thead><tr><th>${words.connection}</th><th>${words.state}</th><th>${words.game}</th><th>${words.lastAccepted}</th><th>${words.lastRefused}</th><th class="number">${words.ofDay}</th></tr></thead><tbody>${rows}</tbody></table>`
+      : html`<table class="stack"><thead><tr><th>${words.connection}</th><th>${words.state}</th><th>${words.game}</th><th>${words.lastAccepted}</th><th>${words.lastRefused}</th><th class="number">${words.ofDay}</th><th></th></tr></thead><tbody>${rows}</tbody></table>`
   }</div>`;
 }
 
 function dayCounts(reader: Reader, summary: Summary | undefined): Html {
   const { overview } = reader.texts;
-  const { accepted, ignored, refused } = summary ?? { accepted: 0, ignored: 0, refused: 0 };
-  return html`<span>${number(reader, accepted)} ${overview.accepted}${ignored > 0 && html`<small>${number(reader, ignored)} ${overview.ignored}</small>`}${refused > 0 && html`<small class="warning">${number(reader, refused)} ${overview.refused}</small>`}</span>`;
+  const { accepted, ignored, paused, refused } = summary ?? { accepted: 0, ignored: 0, paused: 0, refused: 0 };
+  return html`<span>${number(reader, accepted)} ${overview.accepted}${ignored > 0 && html`<small>${number(reader, ignored)} ${overview.ignored}</small>`}${paused > 0 && html`<small>${number(reader, paused)} ${reader.texts.health.states.paused}</small>`}${refused > 0 && html`<small class="warning">${number(reader, refused)} ${overview.refused}</small>`}</span>`;
 }
 
 function switchForm({ texts }: Reader, connection: Connection, isInList: boolean): Html {
-  const { connections: words, common } = texts;
-  const { enabled, path } = connection;
+  const { connections: words, health } = texts;
+  const { enabled, isPaused, kind, path } = connection;
+  // Before it is switched off, another page asks.
+  if (enabled && isInList)
+    return html`<a class="button small" href="${pageOf(connection)}?confirm=disable" aria-label="${words.switchOff}: ${path}">${words.switchOff}</a>`;
   return html`<form method="post" action="${pageOf(connection)}" class="row">
 ${isInList && html`<input type="hidden" name="from" value="list">`}
-<span class="state ${enabled ? "good" : "off"}">${enabled ? common.on : common.off}</span>
-<button class="small" name="action" value="${enabled ? "disable" : "enable"}" aria-label="${enabled ? words.switchOff : words.switchOn}: ${path}">${enabled ? words.switchOff : words.switchOn}</button></form>`;
+${!isInList && kind === "battlemetrics" && html`<button class="small" name="action" value="${isPaused ? "resume" : "pause"}">${isPaused ? health.resume : health.pause}</button>`}
+${
+  enabled
+    ? html`<a class="button small" href="${pageOf(connection)}?confirm=disable">${words.switchOff}</a>`
+    : html`<button class="small" name="action" value="enable" aria-label="${words.switchOn}: ${path}">${words.switchOn}</button>`
+}</form>`;
+}
+
+/** A shape and a colour beside the words. */
+function stateMark({ texts }: Reader, standing: Standing): Html {
+  return html`<span class="state ${standing.state}">${stateWords(texts, standing)}</span>`;
+}
+
+/** How it stands, and what to do. */
+function standingCard(reader: Reader, standing: Standing): Html {
+  const { connections: words, health } = reader.texts;
+  const { summary } = standing;
+  const advice = adviceOn(reader.texts, standing, reader.now);
+  return html`<section class="card standing" data-live="state" aria-label="${words.state}"><p class="now">${stateMark(reader, standing)}</p>
+${advice !== "" && html`<p>${advice}</p>`}
+<p class="hint">${words.lastAccepted}: ${ago(reader, summary?.acceptedAt ?? null)}. ${summary?.refusedAt != null && html`${health.lastRefused}: ${ago(reader, summary.refusedAt)}.`}</p></section>`;
 }
 
 /** The form for a new one. */
@@ -102,7 +123,7 @@ ${hint && html`<p class="hint" id="${name}-hint">${hint}</p>`}</div>`;
 }
 
 export type Shown = {
-  connection: Connection;
+  standing: Standing;
   accepted: readonly AcceptedRequest[];
   refused: readonly RefusedRequests[];
   /** How senders reach us. */
@@ -115,8 +136,9 @@ export type Shown = {
 /** One connection: what to paste where, its secret, its log. */
 export function connectionPage(reader: Reader, shown: Shown): Html {
   const { connections: words, kinds } = reader.texts;
-  const { connection } = shown;
+  const { connection } = shown.standing;
   return html`<div class="head"><div><p class="above">${kinds[connection.kind]}</p><h1><bdi>${connection.path}</bdi></h1></div>${switchForm(reader, connection, false)}</div>
+${standingCard(reader, shown.standing)}
 <section class="card"><h2>${words.setUp[connection.kind]}</h2>${setUp(reader, shown)}</section>
 <div class="pair">
 <section class="card"><h2>${words.tryIt}</h2><p class="hint">${words.tryHint}</p>
@@ -132,7 +154,7 @@ ${shown.tried && tried(reader, shown.tried)}</section>
 <p><a class="button danger" href="${pageOf(connection)}?confirm=delete">${words.remove}</a></p>`;
 }
 
-function setUp(reader: Reader, { connection, base, isRevealed }: Shown): Html {
+function setUp(reader: Reader, { standing: { connection }, base, isRevealed }: Shown): Html {
   const { connections: words } = reader.texts;
   const { kind, secret } = connection;
   const secretValue = secret === null ? undefined : isRevealed ? secret : words.hidden;
@@ -170,17 +192,20 @@ function tried(reader: Reader, outcome: Tried | "no-answer"): Html {
 <dl class="values"><dt>${words.trySent}</dt><dd><code>${body}</code></dd><dt>${words.tryAnswer}</dt><dd><code>${status} ${text}</code></dd></dl>`;
 }
 
-function settingsForm(reader: Reader, { connection, filled }: Shown): Html {
-  const { connections: words, common } = reader.texts;
+function settingsForm(reader: Reader, { standing: { connection }, filled }: Shown): Html {
+  const { connections: words, common, health } = reader.texts;
   const own = filled && "path" in filled.values ? filled : undefined;
-  const values = { path: connection.path, game: String(connection.fixedGameId ?? ""), ...own?.values };
+  const { fixedGameId, expectHours } = connection;
+  const stored = { path: connection.path, game: String(fixedGameId ?? ""), expect: String(expectHours ?? "") };
+  const values = { ...stored, ...own?.values };
   return html`<form method="post" action="${pageOf(connection)}" autocomplete="off">
 ${field(reader, { name: "path", label: words.path, hint: words.settingsHint, value: values.path, filled: own, attributes: html` required maxlength="255" autocapitalize="none" spellcheck="false"` })}
 ${field(reader, { name: "game", label: words.game, hint: words.gameHint, value: values.game, filled: own, attributes: html` inputmode="numeric"` })}
+${connection.kind === "battlemetrics" && field(reader, { name: "expect", label: health.expect, hint: health.expectHint, value: values.expect, filled: own, attributes: html` inputmode="numeric"` })}
 <button name="action" value="change">${common.save}</button></form>`;
 }
 
-function rotation(reader: Reader, { connection, isRevealed, filled }: Shown): Html {
+function rotation(reader: Reader, { standing: { connection }, isRevealed, filled }: Shown): Html {
   const { connections: words, common } = reader.texts;
   const own = filled && "keep" in filled.values ? filled : undefined;
   const hoursWords = {
@@ -206,11 +231,11 @@ ${field(reader, { name: "secret", label: words.newSecret, hint: words.newSecretH
 }
 
 function acceptedTable(reader: Reader, requests: readonly AcceptedRequest[]): Html {
-  const { connections: words, overview } = reader.texts;
+  const { connections: words, overview, health } = reader.texts;
   if (requests.length === 0) return html`<p class="empty">${words.nothingAccepted}</p>`;
   return html`<table class="stack"><thead><tr><th>${words.time}</th><th>${words.outcome}</th><th>${words.player}</th><th class="number">${words.duration}</th><th>X-Request-ID</th></tr></thead><tbody>${requests.map(
     (one) =>
-      html`<tr><td data-label="${words.time}">${moment(reader, one.at)}</td><td data-label="${words.outcome}">${one.isIgnored ? overview.ignored : overview.accepted}</td><td data-label="${words.player}">${playerLink(reader, one.steamId, one.players)}</td><td data-label="${words.duration}" class="number">${milliseconds(reader, one.durationMs)}</td><td data-label="X-Request-ID" class="text"><small>${one.requestId ?? "–"}</small></td></tr>`,
+      html`<tr><td data-label="${words.time}">${moment(reader, one.at)}</td><td data-label="${words.outcome}">${one.isPaused ? health.states.paused : one.isIgnored ? overview.ignored : overview.accepted}</td><td data-label="${words.player}">${playerLink(reader, one.steamId, one.players)}</td><td data-label="${words.duration}" class="number">${milliseconds(reader, one.durationMs)}</td><td data-label="X-Request-ID" class="text"><small>${one.requestId ?? "–"}</small></td></tr>`,
   )}</tbody></table>`;
 }
 
@@ -219,7 +244,7 @@ function refusedTable(reader: Reader, requests: readonly RefusedRequests[]): Htm
   if (requests.length === 0) return html`<p class="empty">${words.nothingRefused}</p>`;
   return html`<table class="stack"><thead><tr><th>${words.time}</th><th>${words.reason}</th><th class="number">${words.times}</th><th>${words.player}</th><th class="number">${words.duration}</th><th>X-Request-ID</th></tr></thead><tbody>${requests.map(
     (one) =>
-      html`<tr><td data-label="${words.time}">${moment(reader, one.at)}</td><td data-label="${words.reason}" class="text"><span>${reasonWords(reader, one.code)}<small><code>${one.code}</code> ${one.reason}</small></span></td><td data-label="${words.times}" class="number">${number(reader, one.count)}</td><td data-label="${words.player}">${playerLink(reader, one.steamId, 0)}</td><td data-label="${words.duration}" class="number">${milliseconds(reader, one.durationMs)}</td><td data-label="X-Request-ID" class="text"><small>${one.requestId ?? "–"}</small></td></tr>`,
+      html`<tr><td data-label="${words.time}">${moment(reader, one.at)}</td><td data-label="${words.reason}" class="text"><span>${refusalWords(reader.texts, one.code)}<small><code>${one.code}</code> ${one.reason}</small></span></td><td data-label="${words.times}" class="number">${number(reader, one.count)}</td><td data-label="${words.player}">${playerLink(reader, one.steamId, 0)}</td><td data-label="${words.duration}" class="number">${milliseconds(reader, one.durationMs)}</td><td data-label="X-Request-ID" class="text"><small>${one.requestId ?? "–"}</small></td></tr>`,
   )}</tbody></table>`;
 }
 
@@ -232,10 +257,6 @@ function milliseconds(reader: Reader, value: number): string {
   return `${number(reader, value, value < 10 ? 1 : 0)} ${reader.texts.connections.ms}`;
 }
 
-function reasonWords({ texts }: Reader, code: string): string {
-  return Object.hasOwn(texts.refused, code) ? texts.refused[code as keyof typeof texts.refused] : code;
-}
-
 /** Asked before a connection is deleted. */
 export function confirmRemoval(reader: Reader, connection: Connection): Html {
   const { connections: words, kinds } = reader.texts;
@@ -245,5 +266,19 @@ export function confirmRemoval(reader: Reader, connection: Connection): Html {
     title: html`<bdi>${path}</bdi>`,
     words: words.removeQuestion,
     page: pageOf(connection),
+  });
+}
+
+/** Asked before it is switched off: BattleMetrics stops a webhook after errors. */
+export function confirmSwitchOff(reader: Reader, connection: Connection): Html {
+  const { connections: words, kinds, health } = reader.texts;
+  const { path, kind } = connection;
+  return confirmation(reader, {
+    above: kinds[kind],
+    title: html`<bdi>${path}</bdi>`,
+    words: health.switchOffQuestion[kind],
+    page: pageOf(connection),
+    action: { value: "disable", text: words.switchOff },
+    ...(kind === "battlemetrics" && !connection.isPaused ? { instead: { value: "pause", text: health.pause } } : {}),
   });
 }

@@ -5,6 +5,7 @@ import {
   type Kind,
   kinds,
   makeSecret,
+  mostExpectHours,
   secretText,
   shortSecretCharacters,
 } from "../connections/connections.ts";
@@ -16,10 +17,12 @@ import type { Way } from "../database/way.ts";
 import type { Answer } from "../http/call.ts";
 import { Refusal } from "../http/refusal.ts";
 import type { Log } from "../log.ts";
-import { gameId, Malformed, oneOf, type Parser } from "../parse.ts";
+import { gameId, integer, Malformed, oneOf, type Parser } from "../parse.ts";
 import { type Activity, activityIn } from "../watch/activity.ts";
+import { standingsOf } from "../watch/health.ts";
 import {
   confirmRemoval,
+  confirmSwitchOff,
   connectionForm,
   connectionList,
   connectionPage,
@@ -53,12 +56,19 @@ export function connectionRoutes(deps: ConnectionsDeps): Record<string, PageHand
     const { reader, query, origin } = request;
     const { kind, path } = connection;
     await deps.activity.flush();
-    const [accepted, refused] = await Promise.all([activity.accepted(kind, path), activity.refused(kind, path)]);
+    const [accepted, refused, summaries] = await Promise.all([
+      activity.accepted(kind, path),
+      activity.refused(kind, path),
+      activity.summaries(),
+    ]);
+    const [standing] = standingsOf([connection], summaries, reader.now);
+    if (!standing) throw new Refusal("not-found");
     const words = reader.texts.connections;
     const done = query.get("done") ?? "";
     const short = connection.secret !== null && [...connection.secret].length < shortSecretCharacters;
     const isNew = ["created", "rotated"].includes(done);
-    const text = Object.hasOwn(words.done, done) ? words.done[done as keyof typeof words.done] : undefined;
+    const said: Record<string, string> = { ...words.done, ...reader.texts.health.done };
+    const text = Object.hasOwn(said, done) ? said[done] : undefined;
     return page(reader, {
       title: path,
       part: "connections",
@@ -67,7 +77,7 @@ export function connectionRoutes(deps: ConnectionsDeps): Record<string, PageHand
         : { notice: { kind: "done", text: isNew && short ? `${text} ${words.short}` : text } }),
       ...(more.filled ? { status: 400 } : {}),
       body: connectionPage(reader, {
-        connection,
+        standing,
         accepted,
         refused,
         base: config.SERVER.PUBLIC_URL === "" ? origin : publicUrl(config),
@@ -100,6 +110,16 @@ export function connectionRoutes(deps: ConnectionsDeps): Record<string, PageHand
       await table.setEnabled(one, false);
       return changed(one, form, "disabled");
     },
+    pause: async (one, form) => {
+      if (one.kind !== "battlemetrics") throw new Malformed("action", "one of this page");
+      await table.setPaused(one, true);
+      return changed(one, form, "paused");
+    },
+    resume: async (one, form) => {
+      if (one.kind !== "battlemetrics") throw new Malformed("action", "one of this page");
+      await table.setPaused(one, false);
+      return changed(one, form, "resumed");
+    },
     "drop-old-secret": async (one, form) => {
       await table.dropOldSecret(one);
       return changed(one, form, "dropped");
@@ -113,14 +133,19 @@ export function connectionRoutes(deps: ConnectionsDeps): Record<string, PageHand
       return changed(one, form, "rotated");
     },
     change: async (one, form, request) => {
-      const filled = fill(form, ["path", "game"]);
+      const filled = fill(form, ["path", "game", ...(form.has("expect") ? ["expect"] : [])]);
       const path = filled.parse("path", connectionPath);
       const fixedGameId = filled.parse("game", gameOrAny);
-      if (path === undefined || fixedGameId === undefined) return show(request, one, { filled });
+      // A form that does not ask for it leaves it as it is.
+      const expectHours = form.has("expect") ? filled.parse("expect", hoursOrNever) : one.expectHours;
+      if (path === undefined || fixedGameId === undefined || expectHours === undefined)
+        return show(request, one, { filled });
       if ((await table.change(one, { path, fixedGameId })) === "path-taken") {
         filled.problems["path"] = "taken";
         return show(request, one, { filled });
       }
+      if (one.kind === "battlemetrics" && expectHours !== one.expectHours)
+        await table.setExpectHours({ ...one, path }, expectHours);
       return changed({ ...one, path }, form, "changed");
     },
     try: async (one, _, request) => {
@@ -169,9 +194,20 @@ export function connectionRoutes(deps: ConnectionsDeps): Record<string, PageHand
     [`POST /admin/connections/new/${kind}/`]: (request) => add(kind, request),
     [`GET /admin/connections/${kind}/:path/`]: async (request) => {
       const connection = await named(request, kind);
-      if (request.query.get("confirm") !== "delete") return show(request, connection);
-      const title = request.reader.texts.connections.remove;
-      return page(request.reader, { title, part: "connections", body: confirmRemoval(request.reader, connection) });
+      const { reader, query } = request;
+      const words = reader.texts.connections;
+      switch (query.get("confirm")) {
+        case "delete":
+          return page(reader, { title: words.remove, part: "connections", body: confirmRemoval(reader, connection) });
+        case "disable":
+          return page(reader, {
+            title: words.switchOff,
+            part: "connections",
+            body: confirmSwitchOff(reader, connection),
+          });
+        default:
+          return show(request, connection);
+      }
     },
     [`POST /admin/connections/${kind}/:path/`]: async (request) => {
       const connection = await named(request, kind);
@@ -192,7 +228,7 @@ export function connectionRoutes(deps: ConnectionsDeps): Record<string, PageHand
         title: words.title,
         part: "connections",
         ...(query.get("done") === "deleted" ? { notice: { kind: "done", text: words.done.deleted } } : {}),
-        body: connectionList(reader, connections, summaries),
+        body: connectionList(reader, standingsOf(connections, summaries, reader.now)),
       });
     },
     ...Object.assign({}, ...kinds.map(ofKind)),
@@ -202,6 +238,11 @@ export function connectionRoutes(deps: ConnectionsDeps): Record<string, PageHand
 /** No game is named: whatever the sender says. */
 const gameOrAny: Parser<number | null> = (value, place) =>
   typeof value === "string" && value.trim() === "" ? null : gameId(value, place);
+
+const wholeHours = integer({ min: 1, max: mostExpectHours });
+/** Empty: it is never late. */
+const hoursOrNever: Parser<number | null> = (value, place) =>
+  typeof value === "string" && value.trim() === "" ? null : wholeHours(value, place);
 
 /** What a person typed, and what is wrong with it; `parse` gives undefined for what is wrong. */
 function fill(
@@ -218,7 +259,7 @@ function fill(
         return parser(values[name], name);
       } catch (error) {
         if (!(error instanceof Malformed)) throw error;
-        problems[name] = name === "path" || name === "game" ? name : "secret";
+        problems[name] = name === "path" || name === "game" || name === "expect" ? name : "secret";
         return undefined;
       }
     },

@@ -25,7 +25,7 @@ after(async () => {
   await db.drop();
 });
 beforeEach(async () => {
-  await db.sql`truncate connections, playtimes, accepted_requests, refused_requests, hourly_counts`;
+  await db.sql`truncate connections, playtimes, accepted_requests, refused_requests, hourly_counts, refused_in_a_row`;
 });
 
 const create = (kind: string, form: Record<string, string>) =>
@@ -139,10 +139,15 @@ test("its secret is shown on demand, and not in lists", async () => {
   assert.equal(await holds("/admin/connections/script/plugin/?secret=shown"), true);
 });
 
-test("it is switched off and on with one click, from the list and from its page", async () => {
+test("it is switched off after a question, and on with one click, from the list and from its page", async () => {
   await create("script", { path: "plugin", secret: "a secret of sixteen" });
+  const asked = "/admin/connections/script/plugin/?confirm=disable";
+  for (const page of ["/admin/connections/", "/admin/connections/script/plugin/"])
+    assert.ok((await browser.get(page)).html.includes(asked), page);
+  assert.match(textOf((await browser.get(asked)).html), /refused with 403 from then on/);
+  assert.equal((await ask("plugin", "a secret of sixteen")).status, 200);
   const list = await act("script/plugin", "disable", { from: "list" });
-  assert.match(textOf(list.html), /plugin Script off Switch on/);
+  assert.match(textOf(list.html), /plugin Script off .* Switch on/);
   assert.equal((await ask("plugin", "a secret of sixteen")).status, 403);
   assert.match(textOf((await act("script/plugin", "enable")).html), /Switched on/);
   assert.equal((await ask("plugin", "a secret of sixteen")).status, 200);

@@ -7,6 +7,7 @@ import { readerOf } from "../../src/admin/reader.ts";
 import { languages, texts } from "../../src/admin/texts/texts.ts";
 import type { Connection } from "../../src/connections/connections.ts";
 import { histogramHours } from "../../src/players/statistics.ts";
+import type { Standing } from "../../src/watch/health.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { createBrowser, setPanelPassword, textOf } from "../support/panel.ts";
 import { insertConnections, startTestService, type TestService } from "../support/service.ts";
@@ -73,14 +74,20 @@ const summaryOf = (path: string, reason = path) => ({
   ignoredField: null,
 });
 
+const standingOf = (path: string): Standing => ({
+  connection: connectionOf(path),
+  state: "refusing",
+  summary: summaryOf(path),
+});
+
 for (const language of languages)
   test(`strangers' text stays text on every page of connections and on the overview (${language})`, () => {
     const reader = readerOf(language, now);
     const request = { at, steamId: null, durationMs: 1, requestId: null };
     const pages = (text: string): string[] => [
-      connectionList(reader, [connectionOf(text)], [summaryOf(text)]).toString(),
+      connectionList(reader, [standingOf(text)]).toString(),
       connectionPage(reader, {
-        connection: connectionOf(text),
+        standing: standingOf(text),
         accepted: [{ ...request, isIgnored: false, isPaused: false, players: 2, requestId: text }],
         refused: [{ ...request, code: text, count: 2, reason: text, requestId: text }],
         base: `http://${text}`,

@@ -283,6 +283,7 @@ export const en = {
       taken: "This path is already in use.",
       secret: "Paste the secret, or use the other button.",
       game: "Enter a whole number, or leave it empty.",
+      expect: "Enter a whole number of hours from 1 to 8760, or leave it empty.",
     },
     short: "The secret is short and could be guessed. It was saved anyway.",
     done: {

@@ -38,7 +38,6 @@ export const health = {
   resume: "Resume",
   expect: "Expect a delivery every … hours",
   expectHint: "After this time without a delivery the connection is late, and you are told. Leave it empty for never.",
-  expectWrong: "Enter a whole number of hours from 1 to 8760, or leave it empty.",
   done: {
     paused: "Paused. What BattleMetrics sends is answered with 200 and dropped.",
     resumed: "Resumed. Deliveries are stored again.",
