@@ -4,12 +4,14 @@ import { type Host, parseHosts, type Sslmode, type Target } from "./target.ts";
 
 /**
  * An address of a database as libpq and those who rent databases write it: postgres://user:password@host:5432/name?sslmode=require.
+ * Also with the program `psql` before it and quotes around, or the name of a driver behind postgresql (as Python has it).
  * Letters with a meaning in addresses are taken in passwords too, as long as it is clear what is meant. Remarks are
  * sentences about what was accepted without effect. Throws Malformed, with nothing of the password in it.
  * https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS
  */
 export function parseUrl(url: string, place: string): { target: Target; remarks: string[] } {
-  const [, rest] = /^postgres(?:ql)?:\/\/(\S*)$/i.exec(url.trim().replace(/^(["'])(.*)\1$/, "$2")) ?? [];
+  const plain = url.trim().replace(/^(?:psql\s+)?(["']?)(.*)\1$/i, "$2");
+  const [, rest] = /^postgres(?:ql)?(?:\+\w+)?:\/\/(\S*)$/i.exec(plain) ?? [];
   if (rest === undefined) throw new Malformed(place, `an address such as ${example}`);
   const { user, password, hosts, database, given } = read(rest, place);
   const named = (...names: string[]) => names.map((name) => given.get(name)).find((value) => value !== undefined);

@@ -38,6 +38,20 @@ test("an address as libpq writes it says where the database is and who comes", (
   );
 });
 
+test("what is pasted around an address, or behind its scheme, is understood", () => {
+  const plain = read("postgresql://me:secret@db:6543/times").target;
+  for (const pasted of [
+    "psql 'postgresql://me:secret@db:6543/times'",
+    'psql "postgresql://me:secret@db:6543/times" ',
+    "'postgresql://me:secret@db:6543/times'",
+    "POSTGRES://me:secret@db:6543/times",
+    "postgresql+asyncpg://me:secret@db:6543/times",
+  ])
+    assert.deepEqual(read(pasted).target, plain, pasted);
+  for (const other of ["mysql://me:secret@db/times", "jdbc:postgresql://db/times", "psql -h db times"])
+    assert.doesNotMatch(refusal(other), /secret/);
+});
+
 test("several hosts, IPv6 and sockets are hosts", () => {
   const hosts = (url: string) => read(url).target.hosts.map(({ host, port }) => `${host} ${port}`);
   assert.deepEqual(hosts("postgres://u@n1,n2:5433,[::1],[fd00::2]:6000/x"), [
