@@ -184,8 +184,9 @@ export async function readConfig({
   }
 
   const history = section("HISTORY");
+  const server = section("SERVER");
   const values = {
-    SERVER: section("SERVER"),
+    SERVER: server,
     HMAC: section("HMAC"),
     POSTGRES: section("POSTGRES"),
     STEAM: section("STEAM"),
@@ -207,6 +208,7 @@ export async function readConfig({
       ...unusedInFile(tables, toml),
       ...unusedInEnvironment(env),
       ...unknownTimeZone(history.TIME_ZONE),
+      ...literalHome(server.DATA_DIR),
     ],
   };
 }
@@ -352,6 +354,14 @@ function unknownTimeZone(given: string): string[] {
   return ["The time zone of this machine is unknown: days begin at midnight UTC. Set [HISTORY] TIME_ZONE for another."];
 }
 
+/** Shells replace it before a program sees it, but not in files. */
+function literalHome(dataDir: string): string[] {
+  if (!/^~(?:\/|$)/.test(dataDir)) return [];
+  return [
+    `[SERVER] DATA_DIR = "${dataDir}" is a folder named ~ where the service starts: write the whole path instead.`,
+  ];
+}
+
 /** File, line and key of a setting. */
 function place(toml: Toml | undefined, section: string, key?: string): string {
   const name = key === undefined ? `[${section}]` : `[${section}] ${key}`;
@@ -375,7 +385,7 @@ function lineOf(text: string, section: string, key?: string): number {
 function databaseUrl(given: string): string {
   // As files for containers and services pass it on when it was quoted there.
   const url = given.trim().replace(/^(["'])(.*)\1$/, "$2");
-  if (url !== "" && !/^postgres(ql)?:\/\//.test(url))
+  if (url !== "" && !/^(psql\s+)?["']?postgres(ql)?(\+\w+)?:\/\//i.test(url))
     throw new ConfigProblem(
       "the environment variable DATABASE_URL: expected an address beginning with postgres://, found another text (not shown, it may hold a password).",
     );

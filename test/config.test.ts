@@ -98,6 +98,8 @@ test("a public address with a path is refused in a sentence, since the panel can
 
 test("DATABASE_URL is taken as it is, and must be a Postgres address", async () => {
   assert.equal((await read("", { DATABASE_URL: "postgres://a,b/c" })).databaseUrl, "postgres://a,b/c");
+  const pasted = "psql 'POSTGRESQL+asyncpg://a/c'";
+  assert.equal((await read("", { DATABASE_URL: pasted })).databaseUrl, pasted);
   const words = await problem("", { DATABASE_URL: "mysql://user:hunter2@host" });
   assert.match(words, /DATABASE_URL: expected an address beginning with postgres:/);
   assert.ok(!words.includes("hunter2"));
@@ -295,6 +297,12 @@ test("a blank at the end of a password may be meant: it stays, and is mentioned"
   const config = await read("", { PLAYTIME_POSTGRES_PASSWORD: "open sesame " });
   assert.equal(config.POSTGRES.PASSWORD, "open sesame ");
   assert.match(config.remarks.join(), /PLAYTIME_POSTGRES_PASSWORD: the value ends with a blank\. If it is not meant/);
+});
+
+test("a ~ that no shell replaced is mentioned", async () => {
+  const remarks = async (dataDir: string) => (await read(`[SERVER]\nDATA_DIR = "${dataDir}"`)).remarks.join();
+  assert.match(await remarks("~/data"), /DATA_DIR = "~\/data" is a folder named ~ where the service starts/);
+  assert.equal(await remarks("data~/x"), "");
 });
 
 test("a config file in the wrong place is noticed, with the path that is read", async (t) => {

@@ -29,13 +29,13 @@ export function createCause(): { read: (line: string) => void; words: () => stri
   };
 }
 
-/** A time and a process id, where initdb runs the server. */
-const serverPrefix = /^\d{4}-\d\d-\d\d [\d:.]+ \S+ \[\d+\] /;
+/** A time and a process id, where initdb runs the server; often behind the step that initdb had just begun to tell. */
+const serverPrefix = /^(?:[a-z -]+ \.\.\. )?\d{4}-\d\d-\d\d [\d:.]+ \S+ \[\d+\] /;
 
 function gravityOf(line: string): number {
   if (line.startsWith("PANIC: ")) return 3;
   if (isAlarming(line)) return 2;
-  return /^LOG: +could not /.test(line) ? 1 : 0;
+  return /^(LOG: +could not |child process was terminated by )/.test(line) ? 1 : 0;
 }
 
 /** What a client caused or only has to be told is left out: it was cut off, or came while the database goes up or down. */

@@ -100,5 +100,18 @@ describe("why it failed", () => {
       words(['initdb: error: could not create directory "/x": No space left on device', "initdb: removing contents"]),
       /^could not create directory "\/x": No space left on device\. The disk is full/,
     );
+    const removing = 'initdb: removing contents of data directory "/x/pg.init"';
+    for (const step of ["running bootstrap script", "performing post-bootstrap initialization"])
+      assert.match(
+        words([
+          `${step} ... 2026-11-26 01:02:03.004 UTC [7] FATAL:  could not write: No space left on device`,
+          removing,
+        ]),
+        /^could not write: No space left on device\. The disk is full/,
+      );
+    assert.match(
+      words(["child process was terminated by signal 9: Killed", removing]),
+      /terminated by signal 9: Killed/,
+    );
   });
 });
