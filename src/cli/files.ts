@@ -43,7 +43,7 @@ function spoiledBy({ output, env }: Pick<Context, "output" | "env">, command: st
 
 /**
  * Hands on a file that can be read more than once; "-" is standard input, which is kept for so long in a file without a
- * name in the data folder. Throws CommandProblem when the system does not let us.
+ * name in the data folder, and so is what comes from a pipe. Throws CommandProblem when the system does not let us.
  */
 export async function withInput<T>(
   name: string,
@@ -53,6 +53,8 @@ export async function withInput<T>(
   let file: FileHandle | undefined;
   try {
     file = name === "-" ? await keep(input, config.SERVER.DATA_DIR) : await open(name);
+    // A pipe with a name, as shells make one of <(zcat FILE).
+    if ((await file.stat()).isFIFO()) file = await keep(file.createReadStream(), config.SERVER.DATA_DIR);
     return await work(file);
   } catch (error) {
     throw problemOf(error, name === "-" ? "the data folder" : name) ?? error;

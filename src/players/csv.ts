@@ -12,16 +12,19 @@ const recordCharactersMost = 64 * 1024;
  * The rows of a table as spreadsheets and shells write it: commas, semicolons or tabs (whichever stands first in the first
  * row, or what a first line `sep=;` says) between cells, which may be in quotes; lines that end in LF, CR LF or CR; UTF-8 or
  * UTF-16. Left out: rows whose cells are all empty, and the lines that npm writes before a program's output. In batches, as
- * the bytes come. Throws Malformed for a quote that is never closed.
+ * the bytes come. Throws Malformed for a quote that is never closed, and for a file that is no text.
  */
 export async function* readCsv(chunks: AsyncIterable<Buffer>): AsyncGenerator<CsvRow[]> {
   const reader = rowReader();
   let decoder: InstanceType<typeof TextDecoder> | undefined;
   let start: Buffer = Buffer.alloc(0);
+  let hasBegun = false;
   for await (const chunk of chunks) {
     start = start.length === 0 ? chunk : Buffer.concat([start, chunk]);
     if (!decoder && start.length < 2) continue;
     decoder ??= new TextDecoder(encodingOf(start));
+    if (!hasBegun && isPacked(start)) throw new Malformed("the file", packed);
+    hasBegun = true;
     yield reader.read(decoder.decode(start, { stream: true }));
     start = Buffer.alloc(0);
   }
@@ -36,6 +39,13 @@ function encodingOf([first = 0, second = 0]: Buffer): string {
   if ((first === 0xfe && second === 0xff) || (first === 0 && second !== 0)) return "utf-16be";
   return "utf-8";
 }
+
+/** Workbooks of Excel and LibreOffice are ZIP files; the old ones of Excel and what gzip makes begin otherwise. */
+const isPacked = ([first = 0, second = 0]: Buffer) =>
+  ["504b", "1f8b", "d0cf"].includes(Buffer.of(first, second).toString("hex"));
+
+const packed =
+  "a table as text: this is a spreadsheet's own file (save it as CSV there) or a compressed one (unpack it first)";
 
 function rowReader() {
   let separator = "";

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, beforeEach, describe, type TestContext, test } from "node:test";
+import { gzipSync } from "node:zlib";
 import { readCsv } from "../../src/players/csv.ts";
 import { cli } from "../support/cli.ts";
 import { createTestDatabase, environmentOf, type TestDatabase } from "../support/database.ts";
@@ -94,6 +95,18 @@ describe("a table of cells", () => {
     await assert.rejects(cellsOf('a,b\n1,2\n"3,4\n'), /the row of line 3 must be .*never closed/);
     await assert.rejects(cellsOf(`a,b\n"${"x".repeat(100_000)}`, 1_000), /the row of line 2 must be .*never closed/);
   });
+});
+
+test("a workbook or a compressed table is named as such", async () => {
+  const workbook = Buffer.from("504b030414000600", "hex");
+  const oldWorkbook = Buffer.from("d0cf11e0a1b11ae1", "hex");
+  for (const bytes of [workbook, oldWorkbook, gzipSync("steam_id,game_id\n")])
+    for (const pieceBytes of [1, 1_000])
+      await assert.rejects(cellsOf(bytes, pieceBytes), /the file must be a table as text: .*save it as CSV/);
+  assert.deepEqual(await cellsOf("PKW,b\n1,2\n".slice(2)), [
+    ["W", "b"],
+    ["1", "2"],
+  ]);
 });
 
 describe("the commands", () => {
@@ -202,6 +215,16 @@ describe("the commands", () => {
     );
     assert.equal(rows[0]?.["updated"], "2026-01-02T00:04:05.000Z");
     assert.equal(rows[0]?.["created"], "2026-01-02T00:04:05.000Z");
+  });
+
+  test("import-csv reads a pipe with a name, as shells make one of <(zcat FILE)", async (t) => {
+    const pipe = join(folder, "pipe");
+    execFileSync("mkfifo", [pipe]);
+    t.after(() => rm(pipe));
+    const writing = writeFile(pipe, "steam_id,game_id,steam_seconds\n76561198000000001,393380,5\n");
+    assert.match((await run(`import-csv ${pipe}`)).out, /1 {2}imported$/);
+    await writing;
+    assert.deepEqual(await readdir(folder), ["pipe"]);
   });
 
   test("import-csv takes hours, with a point or a comma; where there are seconds too, these count", async () => {
