@@ -2,7 +2,7 @@ import { isSocket, parseHosts, sslmodes, type Target } from "./target.ts";
 import { parseUrl } from "./url.ts";
 
 /** Where a database is, as somebody says it. */
-export type Address = UrlAddress | ServerAddress;
+export type Address = UrlAddress | ServerAddress | SocketAddress;
 
 export type UrlAddress = {
   url: string;
@@ -23,11 +23,19 @@ export type ServerAddress = {
   prepare?: boolean;
 };
 
+/** The folder of a unix socket, whatever letters its name has; nobody asks for a password there. */
+export type SocketAddress = { socketDir: string; database: string; user: string };
+
 /** Throws Malformed, with nothing of the password in it. */
 export function targetOf(address: Address): Target {
   if ("url" in address) {
     const { target } = parsed(address);
     return { ...target, prepare: target.prepare && address.prepare !== false };
+  }
+  if ("socketDir" in address) {
+    const { socketDir, ...who } = address;
+    const hosts = [{ host: socketDir, port: usualPort }];
+    return { hosts, ...who, password: "", sslmode: "disable", prepare: true, startup: {} };
   }
   const { host, port, database, user, password, sslmode, prepare = true } = address;
   return {

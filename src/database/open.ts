@@ -3,10 +3,10 @@ import type { Config } from "../config.ts";
 import { errorCode } from "../error-code.ts";
 import type { Log } from "../log.ts";
 import { Malformed } from "../parse.ts";
-import { type Address, describe, remarksOf, type ServerAddress } from "./address.ts";
+import { type Address, describe, remarksOf } from "./address.ts";
 import { checkServer } from "./check.ts";
 import { connect, type Database, type Sql } from "./connect.ts";
-import { embeddedDatabase, embeddedUser, findRunning, ofCommand, startEmbedded } from "./embedded/embedded.ts";
+import { embeddedAddress, findRunning, ofCommand, startEmbedded } from "./embedded/embedded.ts";
 import { migrate } from "./migrate.ts";
 import { DatabaseProblem } from "./problem.ts";
 import { createServer, type Server } from "./server.ts";
@@ -102,14 +102,7 @@ async function openEmbedded({ SERVER, POSTGRES }: Config, log: Log, { besideServ
         throw error;
       });
   const socketDir = running?.socketDir ?? started?.socketDir ?? "";
-  const address: ServerAddress = {
-    host: socketDir,
-    port: 5432,
-    database: embeddedDatabase,
-    user: embeddedUser,
-    password: "",
-    sslmode: "disable",
-  };
+  const address = embeddedAddress(socketDir);
   const description = `embedded PostgreSQL${started ? ` ${started.version}` : ""}, data in ${SERVER.DATA_DIR}`;
   return { address, description, close: async () => started?.stop() };
 }

@@ -1,14 +1,14 @@
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { type Address, createClient, type Sql } from "../../src/database/connect.ts";
+import { createClient, type Sql } from "../../src/database/connect.ts";
 import { startEmbedded } from "../../src/database/embedded/embedded.ts";
 import { migrate, sqlFolder } from "../../src/database/migrate.ts";
 import { createLog } from "../../src/log.ts";
-import { addressOfDatabase, onServer } from "../support/database.ts";
+import { addressOfDatabase, onServer, type TestAddress } from "../support/database.ts";
 import { postmasterOf } from "./measure.ts";
 import { allPlayers, gameId, players, secret, steamIdOf } from "./requests.ts";
 
-export type BenchDatabase = { address: Address; sql: Sql };
+export type BenchDatabase = { address: TestAddress; sql: Sql };
 
 export type DatabaseServer = {
   /** Such as "PostgreSQL 18.4, fsync on, synchronous_commit on". */
@@ -107,7 +107,7 @@ export async function countPlayers({ sql }: BenchDatabase): Promise<number> {
 }
 
 /** How a child process is told its database: as settings of the service. */
-export function asSettings(address: Address): NodeJS.ProcessEnv {
+export function asSettings(address: TestAddress): NodeJS.ProcessEnv {
   if ("url" in address) return { DATABASE_URL: address.url };
   return {
     PLAYTIME_POSTGRES_HOST: address.host,

@@ -5,11 +5,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import { progressBar } from "../../src/cli/progress.ts";
-import { type Address, createClient } from "../../src/database/connect.ts";
+import { createClient } from "../../src/database/connect.ts";
 import { embeddedUser, startEmbedded } from "../../src/database/embedded/embedded.ts";
 import { createLog } from "../../src/log.ts";
 import { cli, cliProcess } from "../support/cli.ts";
-import { createTestDatabase, environmentOf, type TestDatabase } from "../support/database.ts";
+import { createTestDatabase, environmentOf, type TestAddress, type TestDatabase } from "../support/database.ts";
 import { createDjangoTables, databaseWithDjango, insertPaths, insertTimes } from "../support/django.ts";
 
 const player = "76561198000000001";
@@ -160,7 +160,7 @@ async function scratch(t: TestContext): Promise<string> {
 
 /** A postgres:// address of a test database: the cluster of the tests listens on a socket only, which such an address
  * cannot name. `cutBytes`: the connection breaks after so much of the answers. */
-async function overTcp(t: TestContext, address: Address, cutBytes = Number.POSITIVE_INFINITY): Promise<string> {
+async function overTcp(t: TestContext, address: TestAddress, cutBytes = Number.POSITIVE_INFINITY): Promise<string> {
   if ("url" in address) return address.url;
   const server = createServer((client) => {
     const upstream = dial(join(address.host, `.s.PGSQL.${address.port}`));

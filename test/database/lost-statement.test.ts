@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect } from "../../src/database/connect.ts";
 import { createLog } from "../../src/log.ts";
-import { createTestDatabase } from "../support/database.ts";
+import { createTestDatabase, type TestAddress } from "../support/database.ts";
 
 const silent = createLog({ level: "error", readable: true, write: () => {} });
 
@@ -88,7 +88,7 @@ test("statements of many callers survive connections that are reset again and ag
 });
 
 /** A way to the database whose connections can be reset. */
-async function resettable(address: Parameters<typeof connect>[0]) {
+async function resettable(address: TestAddress) {
   const target = "url" in address ? undefined : `${address.host}/.s.PGSQL.${address.port}`;
   const url = "url" in address ? new URL(address.url) : undefined;
   const pairs = new Set<Socket>();

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { type Address, connect, createClient, type Database, type Sql } from "../../src/database/connect.ts";
+import type { ServerAddress, UrlAddress } from "../../src/database/address.ts";
+import { connect, createClient, type Database, type Sql } from "../../src/database/connect.ts";
 import { embeddedUser } from "../../src/database/embedded/embedded.ts";
 import { createLog } from "../../src/log.ts";
 
@@ -9,7 +10,7 @@ export const templateName = "playtime_template";
 const quiet = createLog({ level: "error", readable: true, write: (line) => process.stderr.write(line) });
 
 /** The address of a database on the server that the test runner has started, or that TEST_DATABASE_URL names. */
-export function addressOfDatabase(name: string): Address {
+export function addressOfDatabase(name: string): TestAddress {
   const { TEST_DATABASE_URL: url, TEST_SOCKET_DIR: socketDir } = process.env;
   if (url) return { url: withDatabase(url, name) };
   if (!socketDir) throw new Error("Tests need the runner: npm test, or npm test -- test/some.test.ts");
@@ -21,7 +22,15 @@ export function withDatabase(url: string, name: string): string {
   return `${plain.replace(/^(postgres(?:ql)?:\/\/[^/]*)(?:\/.*)?$/, `$1/${name}`)}${query ? `?${query}` : ""}`;
 }
 
-export type TestDatabase = { address: Address; name: string; database: Database; sql: Sql; drop: () => Promise<void> };
+export type TestAddress = ServerAddress | UrlAddress;
+
+export type TestDatabase = {
+  address: TestAddress;
+  name: string;
+  database: Database;
+  sql: Sql;
+  drop: () => Promise<void>;
+};
 
 /** A database with our schema, made for one test file (or one test) and dropped by it. `empty`: without the schema. */
 export async function createTestDatabase({ empty = false } = {}): Promise<TestDatabase> {

@@ -12,7 +12,7 @@ import { choosePlace, makePrivate, type Place } from "./place.ts";
 import { embeddedUser } from "./probe.ts";
 import { removeSocketFolder, socketFolder } from "./socket-folder.ts";
 
-export { embeddedDatabase, embeddedUser, ofCommand } from "./probe.ts";
+export { embeddedAddress, embeddedDatabase, embeddedUser, ofCommand } from "./probe.ts";
 export { findRunning } from "./running.ts";
 
 export type EmbeddedOptions = {

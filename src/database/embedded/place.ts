@@ -14,7 +14,7 @@ export type Place = { dir: string; account: Account };
  * system account gets the work, and where that one cannot reach the folder the database lives in /var/lib/playtime.
  */
 export async function choosePlace(dataDir: string, log: Log): Promise<Place> {
-  const asked = resolve(dataDir);
+  const asked = wholePath(dataDir);
   if (process.getuid?.() !== 0) {
     await mkdir(dirname(asked), { recursive: true, mode: 0o755 });
     await mkdir(asked, { mode: 0o700 }).catch(unlessExisting);
@@ -46,8 +46,19 @@ export async function choosePlace(dataDir: string, log: Log): Promise<Place> {
 
 /** The data folder, and the folder that replaces it when the database's user cannot reach it. */
 export function possiblePlaces(dataDir: string): [asked: string, away: string] {
-  const asked = resolve(dataDir);
+  const asked = wholePath(dataDir);
   return [asked, join("/var/lib/playtime", asked.slice(1).replaceAll("/", "-"))];
+}
+
+function wholePath(dataDir: string): string {
+  try {
+    return resolve(dataDir);
+  } catch (error) {
+    if (errorCode(error) !== "ENOENT") throw error;
+    throw new DatabaseProblem(
+      `The data folder ${dataDir} lies in the folder where you are, and that was removed: change to the project's folder (cd).`,
+    );
+  }
 }
 
 async function warnIfOpen(folder: string, log: Log): Promise<void> {

@@ -1,10 +1,18 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { errorCode } from "../../error-code.ts";
+import type { SocketAddress } from "../address.ts";
 import { createClient } from "../connect.ts";
 
 /** Whom to connect as, and to what: initdb makes both. */
 export const embeddedUser = "playtime";
 export const embeddedDatabase = "postgres";
+
+/** How the database behind a socket of ours is reached. */
+export const embeddedAddress = (socketDir: string): SocketAddress => ({
+  socketDir,
+  database: embeddedDatabase,
+  user: embeddedUser,
+});
 
 /** A setting of the database that a command runs for itself: it ends soon. */
 export const ofCommand = { "playtime.holder": "command" };
@@ -16,8 +24,7 @@ type State = "answers" | "starting" | "silent";
  * has no connection left; "silent" when nothing came in time, or nobody listens.
  */
 export async function probe(socketDir: string, limitMs: number, { commandsCount = true } = {}): Promise<State> {
-  const address = { host: socketDir, port: 5432, database: embeddedDatabase, user: embeddedUser };
-  const client = createClient({ ...address, password: "", sslmode: "disable" }, 1);
+  const client = createClient(embeddedAddress(socketDir), 1);
   const asked = client<{ holder: string | null }[]>`select current_setting('playtime.holder', true) as holder`.then(
     ([row]): State => (row?.holder === "command" && !commandsCount ? "silent" : "answers"),
     stateIn,

@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { findBinaries } from "../../../src/database/embedded/binaries.ts";
 import { embeddedUser, findRunning, startEmbedded } from "../../../src/database/embedded/embedded.ts";
 import { possiblePlaces, systemAccount } from "../../../src/database/embedded/place.ts";
+import { probe } from "../../../src/database/embedded/probe.ts";
 import { DatabaseProblem } from "../../../src/database/problem.ts";
 import { eventually } from "../../support/eventually.ts";
 import {
@@ -132,6 +133,14 @@ describe("the embedded database", { concurrency: 2 }, () => {
       };
       const { says } = host(t, { dataDir }, { env });
       assert.equal((await says("ready"))?.socketDir, join(dataDir, "pg.socket"));
+    });
+
+    test("is supervised in a folder whose name holds what stands between hosts", async (t) => {
+      const dataDir = join(await scratch(t), 'games, "squad": 1');
+      const { socketDir } = await start(t, { dataDir });
+      await answersAgain(socketDir);
+      assert.deepEqual(await findRunning(dataDir), { socketDir });
+      assert.equal(await probe(socketDir, 5_000), "answers");
     });
 
     test("puts the socket into a private temporary folder when the path is too long, where the CLI finds it", async (t) => {
