@@ -108,6 +108,9 @@ const panelAddresses: Record<string, "open to everybody" | "only signed in"> = {
   "GET /admin/players/:steamId/": "only signed in",
   "POST /admin/players/:steamId/": "only signed in",
   "GET /admin/top/": "only signed in",
+  "GET /admin/activity/": "only signed in",
+  "POST /admin/activity/": "only signed in",
+  "GET /admin/activity.csv": "only signed in",
 };
 
 let db: TestDatabase;
@@ -185,7 +188,8 @@ test("who is signed in gets the pages", async () => {
   await browser.signIn(panelPassword);
   for (const address of Object.keys(panelAddresses).filter((one) => one.startsWith("GET"))) {
     const path = address.slice(4).replace(":kind", "script").replace(":path", "in");
-    const { status, html } = await browser.get(path);
+    const list = path === "/admin/activity.csv" ? "?ids=76561198000000001&game=1" : "";
+    const { status, html } = await browser.get(path + list);
     answers.push(html);
     // There is no such file, and no such player.
     assert.equal(status, path.includes(":") ? 404 : 200, path);

@@ -4,6 +4,7 @@ import { takesGzip } from "../http/encoding.ts";
 import { refusalOf } from "../http/refusal.ts";
 import { refusalLog } from "../http/refusal-log.ts";
 import { router } from "../http/router.ts";
+import { type ListActivityDeps, listActivityRoutes } from "./activity.ts";
 import { assetAt } from "./assets.ts";
 import { type ConnectionsDeps, connectionRoutes } from "./connections.ts";
 import { cookie, cookieIn } from "./cookies.ts";
@@ -24,6 +25,7 @@ export type PanelDeps = ConnectionsDeps &
   OverviewDeps &
   PlayersDeps &
   TopDeps &
+  ListActivityDeps &
   Pick<SignInDeps, "firstVisit" | "stopping">;
 
 /** Everything below /admin/. Errors become pages here, in the reader's language. */
@@ -39,7 +41,13 @@ export function createPanel(deps: PanelDeps): Handler {
     stopping: deps.stopping,
     log,
   });
-  const closed = { ...overviewRoutes(deps), ...connectionRoutes(deps), ...playerRoutes(deps), ...topRoutes(deps) };
+  const closed = {
+    ...overviewRoutes(deps),
+    ...connectionRoutes(deps),
+    ...playerRoutes(deps),
+    ...topRoutes(deps),
+    ...listActivityRoutes(deps),
+  };
   const route = router({
     "GET /admin/assets/:name/": assetAt,
     "POST /admin/language/": asPage(async (request) => {

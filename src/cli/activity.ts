@@ -3,8 +3,9 @@ import { daysBefore } from "../calendar.ts";
 import type { Database } from "../database/connect.ts";
 import { type IdList, idsIn } from "../id-list.ts";
 import { gameId, integer, Malformed, type SteamId } from "../parse.ts";
-import { daysIn, type Lately, mostWindows } from "../players/days.ts";
+import { daysIn, mostWindows, windowsKept } from "../players/days.ts";
 import { type History, historyOf } from "../players/deliveries.ts";
+import { type Listed, leastActiveFirst, listCsv } from "../players/least-active.ts";
 import { namesIn } from "../players/names.ts";
 import { type Command, CommandProblem, type Context, stringOption, table } from "./command.ts";
 import { withInput } from "./files.ts";
@@ -73,13 +74,11 @@ async function top(context: Context): Promise<void> {
   print(table(["", "STEAM ID", lastDays(days).toUpperCase(), "LAST SEEN", "NAME"], rows));
 }
 
-type Active = { steamId: SteamId; lately: Lately | undefined };
-
 async function activity(context: Context): Promise<void> {
   const { options, print, warn } = context;
   if (options["json"] && options["csv"]) throw new UsageProblem("Choose one of --json and --csv.");
   const history = keptDays(context);
-  const usual = [7, 30].filter((days) => days <= history.keepDays).join(",") || String(history.keepDays);
+  const usual = windowsKept([7, 30], history.keepDays).join(",");
   const windows = windowsIn(stringOption(options, "days") ?? usual, history, mostWindows);
   const { steamIds, unread } = await listIn(context);
   const database = await context.open();
@@ -94,7 +93,7 @@ async function activity(context: Context): Promise<void> {
         2,
       ),
     );
-  else if (options["csv"]) print(csv(players, windows));
+  else if (options["csv"]) print(listCsv(players, windows));
   else {
     const seen = players.filter(({ lately }) => lately !== undefined);
     const head = ["STEAM ID", ...windows.map((days) => lastDays(days).toUpperCase()), "LAST SEEN", "NAME"];
@@ -173,10 +172,10 @@ async function latelyOf(
   database: Pick<Database, "run">,
   steamIds: SteamId[],
   { gameId, windows, history }: Chosen,
-): Promise<Active[]> {
+): Promise<Listed[]> {
   const { lately } = daysIn(database);
   const today = history.dayOf(new Date());
-  const players: Active[] = [];
+  const players: Listed[] = [];
   for (let start = 0; start < steamIds.length; start += 500) {
     const some = steamIds.slice(start, start + 500);
     const found = await lately({ steamIds: some, gameId, windows, today });
@@ -191,27 +190,9 @@ async function namesOf(database: Pick<Database, "run">, steamIds: SteamId[]): Pr
   return new Map(known.flatMap(({ steamId, name }) => (name === null ? [] : [[steamId, name] as const])));
 }
 
-/** By the longest window, then by when they were seen. */
-function leastActiveFirst(players: Active[], windows: number[]): Active[] {
-  const longest = windows.indexOf(Math.max(...windows));
-  const played = ({ lately }: Active) => lately?.seconds[longest] ?? -1;
-  const seen = ({ lately }: Active) => lately?.lastSeen ?? "";
-  return [...players].sort((a, b) => played(a) - played(b) || (seen(a) < seen(b) ? -1 : 1));
-}
-
-function plain({ steamId, lately }: Active, windows: number[], names: ReadonlyMap<SteamId, string>) {
+function plain({ steamId, lately }: Listed, windows: number[], names: ReadonlyMap<SteamId, string>) {
   const recent = lately && Object.fromEntries(windows.map((days, index) => [days, lately.seconds[index]]));
   return { steamId, name: names.get(steamId) ?? null, recent: recent ?? null, lastSeen: lately?.lastSeen ?? null };
-}
-
-function csv(players: Active[], windows: number[]): string {
-  const head = ["steam_id", ...windows.map((days) => `seconds_${days}_days`), "last_seen"];
-  const rows = players.map(({ steamId, lately }) => [
-    steamId,
-    ...(lately?.seconds ?? windows.map(() => "")),
-    lately?.lastSeen ?? "",
-  ]);
-  return [head, ...rows].map((row) => row.join(",")).join("\n");
 }
 
 const lastDays = (days: number) => (days === 1 ? "today" : `last ${days} days`);

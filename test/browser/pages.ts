@@ -74,6 +74,12 @@ export const cases: Case[] = [
   { name: "a search for players that cannot be understood", path: `/admin/players/?q=${"x".repeat(400)}` },
   { name: "a player", path: player, act: openAll },
   { name: "the top list", path: "/admin/top/" },
+  { name: "the activity of a list, to fill in", path: "/admin/activity/" },
+  { name: "the activity of a list without an ID", path: "/admin/activity/?ids=nobody" },
+  {
+    name: "the activity of a list",
+    path: `/admin/activity/?ids=${[1, 2, 3, 4, 10, 99].map(someSteamId).join("+")}%0A${"garbage".repeat(40)}`,
+  },
   { name: "the top list, empty", of: "fresh", path: "/admin/top/" },
   { name: "the top list of wrong days", path: "/admin/top/?from=2026-02-01&to=2026-01-01" },
   {

@@ -63,7 +63,7 @@ test("with several games stored, one must be named", async () => {
   await played(1, 0, 5, 440);
   for (const command of ["players top", `players activity ${player(1)}`]) {
     const { code, err } = await run(command);
-    assert.deepEqual([code, err.split("\n")[0]], [2, "Several games are stored: add --game with one of 440, 393380."]);
+    assert.deepEqual([code, err.split("\n")[0]], [2, "Several games are stored: add --game with one of 393380, 440."]);
   }
   assert.match((await run("players top --game 440")).out, /0\.0 h/);
 });

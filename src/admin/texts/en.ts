@@ -254,6 +254,16 @@ export const en = {
       game: (_keepDays: number) => "Enter the number of a Steam app, such as 393380 for Squad.",
     },
   },
+  activity: {
+    title: "Activity of a list",
+    ids: "Steam IDs",
+    hint: "Up to 100, for example your staff or VIPs, or a part of Admins.cfg: 7656…, STEAM_0:1:…, [U:1:…] or addresses of profiles. What stands behind # or // is a comment. The list becomes part of this page's address, so you can bookmark it; it is not stored.",
+    noIds: "There is no Steam ID in this text.",
+    tooMany: (count: number, most: number) =>
+      `The list holds ${count} Steam IDs. At most ${most} can be shown at once.`,
+    neverTold: "BattleMetrics never told anything about",
+    unread: "No Steam ID in",
+  },
   connections: {
     title: "Connections",
     add: { battlemetrics: "Add a BattleMetrics connection", script: "Add a script connection" },

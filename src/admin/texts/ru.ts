@@ -248,6 +248,15 @@ export const ru: Texts = {
       game: (_keepDays: number) => "Игра — это номер приложения Steam, например 393380 для Squad.",
     },
   },
+  activity: {
+    title: "Активность по списку",
+    ids: "Steam ID",
+    hint: "До 100 штук, например админы или VIP, можно частью Admins.cfg: 7656…, STEAM_0:1:…, [U:1:…] или адреса профилей. Всё после # или // — комментарий. Список попадает в адрес страницы, так что её можно сохранить в закладки; в базе он не хранится.",
+    noIds: "В этом тексте нет ни одного Steam ID.",
+    tooMany: (count: number, most: number) => `В списке ${count} Steam ID, а показать сразу можно не больше ${most}.`,
+    neverTold: "О них BattleMetrics ничего не сообщал",
+    unread: "Здесь Steam ID не найден",
+  },
   connections: {
     title: "Соединения",
     add: { battlemetrics: "Добавить соединение BattleMetrics", script: "Добавить соединение скрипта" },
