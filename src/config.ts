@@ -97,7 +97,7 @@ export const settings = {
     DATABASE_NAME: name("playtime"),
     USER: name("playtime"),
     PASSWORD: passwordSetting(text),
-    SSLMODE: setting(oneOf(["disable", "prefer", "require", "verify-full"]), "disable"),
+    SSLMODE: { ...setting(oneOf(["disable", "prefer", "require", "verify-full"]), "disable"), ending: "blanks" },
     WAIT_SECONDS: setting(integer({ min: 0, max: 3_600 }), 60),
     PREPARE: setting(boolean, true),
     BINARIES: name(""),
@@ -135,10 +135,10 @@ export const settings = {
     KEEP: setting(integer({ min: 1, max: 1_000 }), 7),
   },
   LOG: {
-    LEVEL: setting(oneOf(levels), "info"),
+    LEVEL: { ...setting(oneOf(levels), "info"), ending: "blanks" },
   },
   DJANGO: {
-    LANGUAGE_CODE: setting(text, "en"),
+    LANGUAGE_CODE: name("en"),
   },
 } as const satisfies Record<string, Record<string, Setting<never> | Setting<unknown>>>;
 
@@ -246,7 +246,7 @@ async function misplacedFiles(): Promise<string[]> {
 
 async function readToml(file: string, mustExist: boolean): Promise<Toml | undefined> {
   try {
-    return { file, text: (await readFile(file, "utf8")).replace(/^\uFEFF/, "") };
+    return { file, text: textOf(await readFile(file)) };
   } catch (error) {
     const code = errorCode(error);
     if (code === "ENOENT" && !mustExist) return undefined;
@@ -254,6 +254,13 @@ async function readToml(file: string, mustExist: boolean): Promise<Toml | undefi
     const reason = code === "ENOENT" ? "it does not exist" : code === "EACCES" ? unreadable : code;
     throw new ConfigProblem(`${file}: the config file cannot be read: ${reason}.`);
   }
+}
+
+/** Editors and shells of Windows write UTF-16 too. A byte order mark is left out. */
+function textOf(bytes: Buffer): string {
+  const mark = bytes.toString("hex", 0, 2);
+  const encoding = mark === "fffe" ? "utf-16le" : mark === "feff" ? "utf-16be" : "utf-8";
+  return new TextDecoder(encoding).decode(bytes);
 }
 
 function parseFile({ file, text }: Toml): Tables {

@@ -299,6 +299,25 @@ test("a blank at the end of a password may be meant: it stays, and is mentioned"
   assert.match(config.remarks.join(), /PLAYTIME_POSTGRES_PASSWORD: the value ends with a blank\. If it is not meant/);
 });
 
+test("a word out of several may end with a line end, as files of Windows pass it on", async () => {
+  const { LOG, POSTGRES, DJANGO, remarks } = await read("", {
+    PLAYTIME_LOG_LEVEL: "warn\r",
+    PLAYTIME_POSTGRES_SSLMODE: "require\r",
+    PLAYTIME_DJANGO_LANGUAGE_CODE: "ru\r",
+  });
+  assert.deepEqual([LOG.LEVEL, POSTGRES.SSLMODE, DJANGO.LANGUAGE_CODE], ["warn", "require", "ru"]);
+  assert.equal(remarks.filter((remark) => remark.includes("was cut off")).length, 3);
+});
+
+test("a config file may be UTF-16, as editors of Windows write it", async () => {
+  const file = join(folder, "utf16.toml");
+  const little = Buffer.from('\ufeff[STEAM]\r\nKEY = "abc"\r\n', "utf16le");
+  for (const bytes of [little, Buffer.from(little).swap16()]) {
+    await writeFile(file, bytes);
+    assert.equal((await readConfig({ file, env: {} })).STEAM.KEY, "abc");
+  }
+});
+
 test("a ~ that no shell replaced is mentioned", async () => {
   const remarks = async (dataDir: string) => (await read(`[SERVER]\nDATA_DIR = "${dataDir}"`)).remarks.join();
   assert.match(await remarks("~/data"), /DATA_DIR = "~\/data" is a folder named ~ where the service starts/);
