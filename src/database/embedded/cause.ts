@@ -33,6 +33,8 @@ export function createCause(): { read: (line: string) => void; words: () => stri
 const serverPrefix = /^(?:[a-z -]+ \.\.\. )?\d{4}-\d\d-\d\d [\d:.]+ \S+ \[\d+\] /;
 
 function gravityOf(line: string): number {
+  // What stops Postgres when a failure comes in the middle of a commit: that failure is the cause.
+  if (/^PANIC: +cannot abort transaction/.test(line)) return 1;
   if (line.startsWith("PANIC: ")) return 3;
   if (isAlarming(line)) return 2;
   return /^(LOG: +could not |child process was terminated by )/.test(line) ? 1 : 0;

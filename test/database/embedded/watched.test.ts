@@ -110,6 +110,10 @@ describe("why it failed", () => {
         /^could not write: No space left on device\. The disk is full/,
       );
     assert.match(
+      words(["FATAL:  x: No space left on device", "PANIC:  cannot abort transaction 1, it was already committed"]),
+      /^x: No space left on device/,
+    );
+    assert.match(
       words(["child process was terminated by signal 9: Killed", removing]),
       /terminated by signal 9: Killed/,
     );
