@@ -1,7 +1,18 @@
 import { type Html, html } from "../html.ts";
 import { isSteamId, type SteamId } from "../parse.ts";
-import { cursorText, knowns, type PlayersPage, type Sort, sortName } from "../players/list.ts";
+import type { Lately } from "../players/days.ts";
+import {
+  cursorText,
+  isPlayed,
+  knowns,
+  type PlayersPage,
+  type Sort,
+  sort,
+  sortedDays,
+  sortName,
+} from "../players/list.ts";
 import { type Playtime, steamStatuses } from "../players/playtime.ts";
+import { playerCell } from "./player-cell.ts";
 import { playersTabs } from "./players-tabs.ts";
 import { ago, hours, type Reader } from "./reader.ts";
 
@@ -20,31 +31,45 @@ export function addressOfList(choice: Choice, changes: Partial<Choice> = {}, pat
 export const usualSort = (isSearch: boolean): Sort =>
   isSearch ? { by: "id", isDown: false } : { by: "created", isDown: true };
 
+/** By days only where that many are kept. */
+export function isOffered(by: Sort["by"], windows: readonly number[]): boolean {
+  if (by === "days7" || by === "days30") return windows.includes(sortedDays[by]);
+  return !isPlayed({ by, isDown: true }) || windows.length > 0;
+}
+
+export const keyOf = ({ steamId, gameId }: { steamId: string; gameId: number }) => `${steamId} ${gameId}`;
+
 export type Players = {
   choice: Choice;
   /** Undefined when there is nothing to show but a problem. */
   found: PlayersPage | undefined;
   names: ReadonlyMap<SteamId, string>;
+  /** The numbers of days that have a column; none where none are kept. */
+  windows: readonly number[];
+  /** By `keyOf`: how long the players played in each window. */
+  lately: ReadonlyMap<string, Lately>;
   canExport: boolean;
 };
 
 /** The list's content. */
-export function playersPage(reader: Reader, { choice, found, names, canExport }: Players): Html {
+export function playersPage(reader: Reader, shown: Players): Html {
+  const { choice, found, windows, canExport } = shown;
   const { nav, players: words } = reader.texts;
   const exported = addressOfList(choice, { after: "" }, "/admin/players.csv");
   const forSpreadsheet = `${exported}${exported.includes("?") ? "&" : "?"}for=spreadsheet`;
   return html`${playersTabs(reader, "list")}<div class="head"><h1>${nav.players}</h1>${canExport && html`<p class="actions"><a class="button" href="${exported}">${words.export}</a> <a class="button" href="${forSpreadsheet}" title="${words.exportForSpreadsheetHint}">${words.exportForSpreadsheet}</a></p>`}</div>
-${finder(reader, choice)}
-${found && html`<section class="card">${playersTable(reader, choice, found, names)}</section>`}`;
+${finder(reader, choice, windows)}
+${found && html`<section class="card">${playersTable(reader, found, shown)}</section>`}`;
 }
 
-function finder(reader: Reader, choice: Choice): Html {
+function finder(reader: Reader, choice: Choice, windows: readonly number[]): Html {
   const words = reader.texts.players;
   const chosen = [choice.game, choice.steam, choice.battlemetrics, choice.status].filter((text) => text !== "").length;
   const known = knowns.map((one) => [one, words.known[one]] as const);
   const statuses = steamStatuses.map((one) => [one, reader.texts.status[one]] as const);
   const usual = sortName(usualSort(choice.q !== ""));
-  const sorts = Object.entries(words.sorts).map(([name, text]) => [name === usual ? "" : name, text] as const);
+  const offered = Object.entries(words.sorts).filter(([name]) => isOffered(sort(name, "sort").by, windows));
+  const sorts = offered.map(([name, text]) => [name === usual ? "" : name, text] as const);
   return html`<form class="card finder" action="/admin/players/" role="search">
 <div class="search"><label for="q" class="unseen">${words.search}</label>
 <input id="q" name="q" type="search" value="${choice.q}" placeholder="${words.searchHint}" autocomplete="off" spellcheck="false" maxlength="500">
@@ -67,7 +92,11 @@ function select(name: string, label: string, chosen: string, options: readonly (
   )}</select></div>`;
 }
 
-function playersTable(reader: Reader, choice: Choice, { players, next }: PlayersPage, names: Players["names"]): Html {
+function playersTable(
+  reader: Reader,
+  { players, next }: PlayersPage,
+  { choice, names, windows, lately }: Players,
+): Html {
   const words = reader.texts.players;
   if (players.length === 0) return nobody(reader, choice);
   const first =
@@ -75,30 +104,38 @@ function playersTable(reader: Reader, choice: Choice, { players, next }: Players
   const more =
     next &&
     html`<a class="button" href="${addressOfList(choice, { after: cursorText(next) })}" rel="next">${words.next} →</a>`;
-  return html`<table class="stack"><thead><tr>${head(choice, "id", words.player)}<th>${words.game}</th>${head(choice, "steam", "Steam", "number")}${head(choice, "battlemetrics", words.battlemetrics, "number")}${head(choice, "created", words.created)}${head(choice, "updated", words.updated)}<th>${words.links}</th></tr></thead>
-<tbody>${players.map((player) => row(reader, player, names.get(player.steamId)))}</tbody></table>
+  return html`<table class="stack"><thead><tr>${head(choice, "id", words.player)}<th>${words.game}</th>${head(choice, "steam", "Steam", "number")}${head(choice, "battlemetrics", words.battlemetrics, "number")}${sortedColumns(reader, choice, windows)}${head(choice, "created", words.created)}<th class="roomy">${words.links}</th></tr></thead>
+<tbody>${players.map((player) => row(reader, player, { names, windows, lately: lately.get(keyOf(player)) }))}</tbody></table>
 ${(first || more) && html`<p class="row pager">${first}${more}</p>`}`;
 }
 
 function row(
   reader: Reader,
-  { steamId, gameId, steamSeconds, steamStatus, bmSeconds, createdAt, updatedAt }: Playtime,
-  name: string | undefined,
+  { steamId, gameId, steamSeconds, steamStatus, bmSeconds, createdAt, seenAt }: Playtime,
+  { names, windows, lately }: Pick<Players, "names" | "windows"> & { lately: Lately | undefined },
 ): Html {
   const words = reader.texts.players;
   return html`<tr>
-<td data-label="${words.player}"><a href="/admin/players/${steamId}/" class="id">${steamId}</a>${name !== undefined && html`<small><bdi>${name}</bdi></small>`}</td>
+<td data-label="${words.player}">${playerCell(steamId, names)}</td>
 <td data-label="${words.game}">${gameId}</td>
 <td data-label="Steam" class="number"><div>${hours(reader, steamSeconds)}${steamStatus !== "ok" && html`<small>${reader.texts.status[steamStatus]}</small>`}</div></td>
 <td data-label="${words.battlemetrics}" class="number">${hours(reader, bmSeconds)}</td>
-<td data-label="${words.created}">${ago(reader, createdAt)}</td>
-<td data-label="${words.updated}" class="extra">${ago(reader, updatedAt)}</td>
-<td data-label="${words.links}" class="extra">${profileLinks(steamId)}</td></tr>`;
+${windows.map((count, index) => html`<td data-label="${reader.texts.common.days(count)}" class="number">${hours(reader, lately?.seconds[index] ?? null)}</td>`)}
+<td data-label="${words.seen}">${ago(reader, seenAt)}</td>
+<td data-label="${words.created}" class="extra">${ago(reader, createdAt)}</td>
+<td data-label="${words.links}" class="roomy">${profileLinks(steamId)}</td></tr>`;
 }
 
 /** Where others show the player. */
 export function profileLinks(steamId: SteamId): Html {
   return html`<span class="profiles"><a href="https://steamcommunity.com/profiles/${steamId}" rel="noreferrer">Steam</a> <a href="https://www.battlemetrics.com/rcon/players?filter[search]=${steamId}" rel="noreferrer">BattleMetrics</a></span>`;
+}
+
+/** What the days tell; without days kept only when a player was seen, by which nothing can be sorted then. */
+function sortedColumns(reader: Reader, choice: Choice, windows: readonly number[]): Html {
+  const { common, players: words } = reader.texts;
+  const columns = (["days7", "days30"] as const).filter((by) => isOffered(by, windows));
+  return html`${columns.map((by) => head(choice, by, common.days(sortedDays[by]), "number"))}${isOffered("seen", windows) ? head(choice, "seen", words.seen) : html`<th>${words.seen}</th>`}`;
 }
 
 /** A head that sorts by its column, and the other way round when it does already. */

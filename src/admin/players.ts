@@ -5,11 +5,12 @@ import { Refusal } from "../http/refusal.ts";
 import type { Log } from "../log.ts";
 import type { Names } from "../names.ts";
 import { gameId, isSteamId, largestInteger, Malformed, oneOf, type Parser, type SteamId } from "../parse.ts";
-import { daysIn } from "../players/days.ts";
+import { daysIn, type Lately } from "../players/days.ts";
 import { historyOf } from "../players/deliveries.ts";
 import {
   cursor,
   filterParsers,
+  isPlayed,
   type Listing,
   type PlayerFilter,
   type PlayersPage,
@@ -17,7 +18,9 @@ import {
   type Search,
   search,
   sort,
+  sortedDays,
 } from "../players/list.ts";
+import type { Playtime } from "../players/playtime.ts";
 import type { Playtimes } from "../players/playtimes.ts";
 import { removePlayer } from "../players/remove.ts";
 import { exportPlayers } from "../players/table.ts";
@@ -26,7 +29,7 @@ import type { Activity } from "../watch/activity.ts";
 import { firstDrawn } from "./days-chart.ts";
 import { download, formOf, type PageHandler, page, type Request, seeOther } from "./page.ts";
 import { confirmRemoval, type Draft, playerPage } from "./player-page.ts";
-import { addressOfList, type Choice, playersPage, usualSort } from "./players-page.ts";
+import { addressOfList, type Choice, isOffered, keyOf, playersPage, usualSort } from "./players-page.ts";
 import type { Texts } from "./texts/en.ts";
 
 /** Steam takes at most so long to be reached; a person waits for the page. */
@@ -47,8 +50,10 @@ export type PlayersDeps = {
 /** Lists of players, and each player's own page. */
 export function playerRoutes(deps: PlayersDeps): Record<string, PageHandler> {
   const { config, database, playtimes, steam, names, activity, now, log } = deps;
-  const list = playersListIn(database);
   const history = historyOf(config.HISTORY);
+  const list = playersListIn(database, undefined, () => history.dayOf(now()));
+  const days = daysIn(database);
+  const windows = Object.values(sortedDays).filter((count) => count <= history.keepDays);
   const exporting = atMost(exportsAtOnce);
 
   return {
@@ -56,7 +61,7 @@ export function playerRoutes(deps: PlayersDeps): Record<string, PageHandler> {
       const { reader, query } = request;
       const words = reader.texts.players;
       const choice = choiceIn(query);
-      const asked = askedFor(choice);
+      const asked = askedFor(choice, windows);
       const show = async (found: PlayersPage | undefined, problem?: { text: string; status: number }) =>
         page(reader, {
           title: reader.texts.nav.players,
@@ -67,6 +72,8 @@ export function playerRoutes(deps: PlayersDeps): Record<string, PageHandler> {
             choice,
             found,
             names: await names((found?.players ?? []).map(({ steamId }) => steamId)),
+            windows,
+            lately: await latelyOf(found?.players ?? []),
             canExport: "filter" in asked,
           }),
         });
@@ -87,16 +94,18 @@ export function playerRoutes(deps: PlayersDeps): Record<string, PageHandler> {
 
     "GET /admin/players.csv": async ({ reader, query }) => {
       const choice = choiceIn(query);
-      const asked = askedFor(choice);
+      const asked = askedFor(choice, windows);
       // The list says what is wrong.
       if (!("filter" in asked)) return seeOther(addressOfList(choice));
       if (exporting.isFull()) return seeOther("/admin/players/?done=busy");
       const isForSpreadsheet = query.get("for") === "spreadsheet";
       const { filter, sort } = asked;
+      // A table holds all players, not only those with days.
+      const order = isPlayed(sort) ? undefined : sort;
       const type = `text/csv; charset=${isForSpreadsheet ? "utf-16le" : "utf-8"}`;
       return download(`players-${reader.now.toISOString().slice(0, 10)}.csv`, type, async (to) => {
         // Two may have come at once.
-        const ran = await exporting.run(() => exportPlayers(database, to, { filter, sort, isForSpreadsheet }));
+        const ran = await exporting.run(() => exportPlayers(database, to, { filter, sort: order, isForSpreadsheet }));
         if (ran === "busy") to.destroy();
       });
     },
@@ -123,15 +132,28 @@ export function playerRoutes(deps: PlayersDeps): Record<string, PageHandler> {
     },
   };
 
+  /** By `keyOf` a player and game. */
+  async function latelyOf(players: readonly Playtime[]): Promise<ReadonlyMap<string, Lately>> {
+    const all = new Map<string, Lately>();
+    if (windows.length === 0) return all;
+    const today = history.dayOf(now());
+    const ofGame = async (gameId: number) => {
+      const steamIds = players.filter((player) => player.gameId === gameId).map(({ steamId }) => steamId);
+      const found = await days.lately({ steamIds, gameId, windows, today });
+      for (const [index, lately] of found.entries())
+        if (lately) all.set(keyOf({ steamId: steamIds[index] ?? "", gameId }), lately);
+    };
+    await Promise.all([...new Set(players.map(({ gameId }) => gameId))].map(ofGame));
+    return all;
+  }
+
   async function show(request: Request, steamId: SteamId, draft?: Draft) {
     const { reader, query } = request;
     const rows = await playtimes.ofPlayer(steamId);
     const name = rows.length > 0 ? (await names([steamId])).get(steamId) : undefined;
     const today = history.dayOf(now());
     const played =
-      history.keepDays > 0 && rows.length > 0
-        ? await daysIn(database).ofPlayer(steamId, firstDrawn(today), today)
-        : undefined;
+      history.keepDays > 0 && rows.length > 0 ? await days.ofPlayer(steamId, firstDrawn(today), today) : undefined;
     const asked = rows.find((row) => String(row.gameId) === query.get("game"));
     const notice =
       query.get("done") === "asked" && asked
@@ -202,7 +224,7 @@ function choiceIn(query: URLSearchParams): Choice {
 type Meant = Listing | { name: string } | { wrong: keyof Texts["players"]["wrong"] };
 
 /** What the parameters of a list mean. */
-function askedFor(choice: Choice): Meant {
+function askedFor(choice: Choice, windows: readonly number[]): Meant {
   const read = <T>(name: keyof Choice, parse: Parser<T>) =>
     choice[name] === "" ? undefined : parse(choice[name], name);
   try {
@@ -216,6 +238,7 @@ function askedFor(choice: Choice): Meant {
       status: read("status", filterParsers.status),
     };
     const order = read("sort", sort) ?? usualSort(searched !== undefined);
+    if (!isOffered(order.by, windows)) return { wrong: "choice" };
     return { filter, sort: order, after: read("after", cursor(order)) };
   } catch (error) {
     if (!(error instanceof Malformed)) throw error;

@@ -1,4 +1,5 @@
 import { atMost } from "../at-most.ts";
+import { type Day, dayIn } from "../calendar.ts";
 import type { Database, Sql } from "../database/connect.ts";
 import { DatabaseProblem } from "../database/problem.ts";
 import { inTransaction } from "../database/transaction.ts";
@@ -29,7 +30,14 @@ export const filterParsers = {
 } satisfies Record<string, Parser<unknown>>;
 
 export const sortColumns = ["id", "created", "steam", "battlemetrics", "updated"] as const;
-export type Sort = { by: (typeof sortColumns)[number]; isDown: boolean };
+/** Of these only players with days kept are listed: by the time of the last 7 or 30 days, or by when they were seen. */
+export const playedSorts = ["days7", "days30", "seen"] as const;
+export const sortedDays = { days7: 7, days30: 30 } as const;
+
+export type PlaytimeSort = { by: (typeof sortColumns)[number]; isDown: boolean };
+export type PlayedSort = { by: (typeof playedSorts)[number]; isDown: boolean };
+export type Sort = PlaytimeSort | PlayedSort;
+export const isPlayed = (sort: Sort): sort is PlayedSort => playedSorts.some((by) => by === sort.by);
 
 /** Behind which row a page begins; the text of `cursorOf`. */
 export type Cursor = { key: string; steamId: SteamId; gameId: number };
@@ -51,13 +59,17 @@ const pageRows = 50;
 
 /**
  * Lists of players, page by page: what an index serves at once, anything else within a limit of time, or "too-slow"; "busy" when
- * others are being read. Throws the Refusal "database-away".
+ * others are being read. `today` is the last of the days that are sorted by. Throws the Refusal "database-away".
  */
-export function playersListIn(database: Pick<Database, "run" | "alone">, limitMs = mostMs) {
+export function playersListIn(
+  database: Pick<Database, "run" | "alone">,
+  limitMs = mostMs,
+  today: () => Day = () => dayIn("UTC")(new Date()),
+) {
   const limited = atMost(readsAtOnce);
 
   return async (listing: Listing): Promise<PlayersPage | "too-slow" | "busy"> => {
-    if (isServedByIndex(listing)) return pageFrom(await database.run((sql) => read(sql, listing)));
+    if (isServedByIndex(listing)) return pageFrom(await database.run((sql) => readOf(sql, listing, today())));
     return limited.run(async () => {
       try {
         return await inTransaction(
@@ -65,7 +77,7 @@ export function playersListIn(database: Pick<Database, "run" | "alone">, limitMs
           "snapshot",
           async (sql) => {
             await sql`select set_config('statement_timeout', ${String(limitMs)}, true)`;
-            return pageFrom(await read(sql, listing));
+            return pageFrom(await readOf(sql, listing, today()));
           },
           AbortSignal.timeout(limitMs + hangMs),
         );
@@ -93,11 +105,68 @@ function pageFrom(rows: Row[]): PlayersPage {
   return { players: rows.slice(0, pageRows), next: rows.length > pageRows ? last : undefined };
 }
 
+function readOf(sql: Sql, { sort, ...listing }: Listing, today: Day): Promise<Row[]> {
+  return isPlayed(sort) ? readPlayed(sql, { ...listing, sort }, today) : read(sql, { ...listing, sort });
+}
+
+/** Only days are read for it, of which there are few, however many players there are. */
+async function readPlayed(
+  sql: Sql,
+  { filter, sort, after }: Omit<Listing, "sort"> & { sort: PlayedSort },
+  today: Day,
+): Promise<Row[]> {
+  const { idPrefix, game, ...others } = filter;
+  const played = sql`from playtime_days where ${allMatching(sql, { idPrefix, game })}`;
+  const direction = sort.isDown ? sql`desc` : sql`asc`;
+  const order = sql`order by value ${direction}, steam_id ${direction}, game_id ${direction}`;
+  const { values, key, type } =
+    sort.by === "seen"
+      ? {
+          values: sql`
+            select steam_id, game_id, seen_at as value
+            from (select distinct steam_id, game_id ${played}) as played join playtimes using (steam_id, game_id)
+            where seen_at is not null`,
+          key: timeKey(sql, sql`value`),
+          type: sql`timestamptz`,
+        }
+      : {
+          values: sql`
+            select steam_id, game_id, coalesce(
+              sum(seconds) filter (where day > ${today}::date - ${sortedDays[sort.by]}::int and day <= ${today}::date), 0)::bigint as value
+            ${played} group by steam_id, game_id`,
+          key: sql`value::text`,
+          type: sql`bigint`,
+        };
+  const behind =
+    after &&
+    sql`and (value, steam_id, game_id) ${sort.isDown ? sql`<` : sql`>`}
+      (${after.key}::text::${type}, ${after.steamId}::bigint, ${after.gameId}::int)`;
+  const isFiltered = Object.values(others).some((value) => value !== undefined);
+  return sql<Row[]>`
+    select ${selectedPlaytime(sql)}, ${key} as key
+    from (
+      select steam_id, game_id, value from (${values}) as played
+      where true ${behind ?? sql``} ${
+        isFiltered
+          ? sql`and exists (
+              select from playtimes
+              where playtimes.steam_id = played.steam_id and playtimes.game_id = played.game_id
+                and ${matching(sql, others, undefined)})`
+          : sql``
+      }
+      ${order} limit 51
+    ) as found join playtimes using (steam_id, game_id) ${order}`;
+}
+
+/** To the microsecond, which the driver would cut off. */
+const timeKey = (sql: Sql, time: Fragment) => sql`to_char(${time}, ${microseconds})`;
+const microseconds = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"';
+
 /**
  * Each range of IDs is read by itself and only as far as a page goes, so that one beginning of an ID is three short reads
  * of the primary key. The limit of 51 stands in the text, for a plan that knows it.
  */
-async function read(sql: Sql, { filter, sort, after }: Listing): Promise<Row[]> {
+async function read(sql: Sql, { filter, sort, after }: Omit<Listing, "sort"> & { sort: PlaytimeSort }): Promise<Row[]> {
   const { value, key, type } = sortValue(sql, sort);
   const order = sql`${orderBy(sql, sort)} limit 51`;
   const beyond = sort.isDown ? sql`<` : sql`>`;
@@ -121,19 +190,18 @@ async function read(sql: Sql, { filter, sort, after }: Listing): Promise<Row[]> 
 }
 
 /** The order of a list; equal values by Steam ID and game. */
-export function orderBy(sql: Sql, sort: Sort) {
+export function orderBy(sql: Sql, sort: PlaytimeSort) {
   const { value } = sortValue(sql, sort);
   const direction = sort.isDown ? sql`desc` : sql`asc`;
   return sql`order by ${value ? sql`${value} ${direction},` : sql``} steam_id ${direction}, game_id ${direction}`;
 }
 
 /** What is sorted by before the key of the row, never null: unknown times come last, whatever the direction. */
-function sortValue(sql: Sql, { by, isDown }: Sort) {
-  const microseconds = sql`'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'`;
+function sortValue(sql: Sql, { by, isDown }: PlaytimeSort) {
   const unknown = isDown ? sql`-1` : sql`2147483648`;
   const time = (column: Fragment) => ({
     value: column,
-    key: sql`to_char(${column}, ${microseconds})`,
+    key: timeKey(sql, column),
     type: sql`timestamptz`,
   });
   const seconds = (column: Fragment) => {
@@ -163,7 +231,7 @@ function rangesOf(idPrefix: string | undefined): (Range | undefined)[] {
  * What is left of a range behind a row. Postgres may begin to read a range at the row though the range begins far behind
  * it, and so read all between: only the range that holds the row may name it.
  */
-function beyondIn(range: Range | undefined, { isDown }: Sort, after: Cursor) {
+function beyondIn(range: Range | undefined, { isDown }: PlaytimeSort, after: Cursor) {
   if (!range) return { range, after };
   const id = BigInt(after.steamId);
   const [isBefore, isBehind] = [BigInt(range[1]) < id, BigInt(range[0]) > id];
@@ -210,7 +278,10 @@ export const sortName = ({ by, isDown }: Sort) => `${by}-${isDown ? "desc" : "as
 export const sort: Parser<Sort> = (value, place) => {
   const [column, direction, ...more] = String(value).split("-");
   if (more.length > 0) throw new Malformed(place, "a column and a direction");
-  return { by: oneOf(sortColumns)(column, place), isDown: oneOf(["asc", "desc"])(direction, place) === "desc" };
+  return {
+    by: oneOf([...sortColumns, ...playedSorts])(column, place),
+    isDown: oneOf(["asc", "desc"])(direction, place) === "desc",
+  };
 };
 
 /** A cursor as text for an address. */
@@ -223,7 +294,7 @@ export function cursor({ by }: Sort): Parser<Cursor> {
     const isKey =
       by === "id"
         ? key === ""
-        : by === "created" || by === "updated"
+        : by === "created" || by === "updated" || by === "seen"
           ? isInstant(key)
           : /^(?:-1|[0-9]{1,10})$/.test(key);
     if (!isKey || !isSteamId(steamId) || more.length > 0) throw new Malformed(place, "what a link of this list says");

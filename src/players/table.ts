@@ -9,7 +9,7 @@ import { bytesOf } from "../file.ts";
 import { gameId, isSteamId, largestInteger, Malformed, type Parser, type SteamId, seconds, steamId } from "../parse.ts";
 import { type CsvRow, readCsv } from "./csv.ts";
 import { type ImportedPlayer, type Replaced, statusOf, writePlayers } from "./import.ts";
-import { allMatching, orderBy, type PlayerFilter, type Sort } from "./list.ts";
+import { allMatching, orderBy, type PlayerFilter, type PlaytimeSort } from "./list.ts";
 import { type Playtime, playtimeColumns, selectedPlaytime } from "./playtime.ts";
 
 type OnProgress = (done: number, total: number) => void;
@@ -26,7 +26,7 @@ const columns: Record<string, (player: Playtime) => string | number | null> = {
 export type ExportOptions = {
   filter: PlayerFilter;
   /** Undefined: in no order, which is the fastest. */
-  sort?: Sort | undefined;
+  sort?: PlaytimeSort | undefined;
   /** The seconds of so many last days, `today` in, in a column each behind the others. */
   recent?: { windows: readonly number[]; today: Day } | undefined;
   /** In the form that spreadsheets open without changing a value, see below. */

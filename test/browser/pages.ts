@@ -70,6 +70,7 @@ export const cases: Case[] = [
   },
   { name: "the list of players, empty", of: "fresh", path: "/admin/players/" },
   { name: "the list of players", path: "/admin/players/", act: openAll },
+  { name: "the list of players by their last days", path: "/admin/players/?sort=days30-desc" },
   { name: "a search for players that finds nobody", path: "/admin/players/?q=76561190000000000&game=1" },
   { name: "a search for players that cannot be understood", path: `/admin/players/?q=${"x".repeat(400)}` },
   { name: "a player", path: player, act: openAll },
