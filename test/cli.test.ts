@@ -269,6 +269,22 @@ test("an invisible end of a secret is cut off with a remark, of a password too, 
   assert.equal(empty.code, 2);
 });
 
+test("a secret of several lines, or out of a file in UTF-16, is refused and never shown", async () => {
+  await insertConnections(db);
+  const utf16 = Buffer.from("\ufeffa-secret-0123456789\r\n", "utf16le").toString("utf8");
+  for (const [input, words] of [
+    ["a-secret-0123456789\nanother", /several lines/],
+    [utf16, /not plain text: save it in UTF-8/],
+  ] as const) {
+    const before = await db.sql`select secret from connections order by kind, path`;
+    const { code, out, err } = await run("connections set-secret script plugin --secret -", { input });
+    assert.deepEqual([code, out], [1, ""]);
+    assert.match(err, words);
+    assert.doesNotMatch(err, /0123/);
+    assert.deepEqual(await db.sql`select secret from connections order by kind, path`, before);
+  }
+});
+
 const hasScript = spawnSync("script", ["--version"]).status === 0;
 
 test("on a terminal the secret is asked for, Enter makes one, and remove wants yes", {

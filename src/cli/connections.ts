@@ -295,6 +295,10 @@ async function secretFor(kind: Kind, { options, ask, readInput, warn }: Context)
 /** Files and variables bring line ends along, and copying brings blanks: neither is meant. */
 function withoutEnding(secret: string, warn: Context["warn"]): string {
   const cut = secret.replace(/[\s\p{Cc}\p{Cf}]+$/u, "");
+  // What bytes become that are no UTF-8.
+  if (/[\0\ufffd]/.test(cut))
+    throw new CommandProblem("The secret is not plain text: save it in UTF-8 (the > of PowerShell writes UTF-16).");
+  if (/[\r\n]/.test(cut)) throw new CommandProblem("The secret has several lines: only one can be meant.");
   if (cut !== secret) warn("The secret ended with a blank or a line end, which was cut off.");
   return cut;
 }
