@@ -123,7 +123,7 @@ function announce(
   const next = `${program} connections add battlemetrics my-server`;
   if (!process.stdout.isTTY) log.info("ready", { version, ...facts, next });
   else {
-    const lines = Object.entries({ ...facts, next: `let someone in: ${next}` });
+    const lines = Object.entries({ ...facts, next: `add a connection: ${next}` });
     say(`\nPlaytime-Service ${version}\n${lines.map(([name, words]) => `  ${name.padEnd(10)} ${words}\n`).join("")}\n`);
   }
   if (firstVisit !== undefined)
@@ -135,7 +135,7 @@ function announce(
 }
 
 const exampleFile = "configs/playtime/config-example.toml";
-const firstVisitWords = "works until a password is set, for 24 hours, until a restart";
+const firstVisitWords = "the link works for 24 hours, until a password is set or the service restarts";
 
 const sharedCacheWords =
   "Started by --import tsx, which runs code from the shared temp folder, where other users may have put it first. Use --import ./src/typescript.mjs instead, as the manual's systemd unit does.";
@@ -145,7 +145,7 @@ function warnings({ HMAC, STEAM }: Config): string[] {
   return [
     STEAM.KEY
       ? ""
-      : "Until [STEAM] KEY is set, unknown players have no Steam time. A key is free: https://steamcommunity.com/dev/apikey",
+      : "Until [STEAM] KEY is set, no player gets a Steam time. A key is free: https://steamcommunity.com/dev/apikey",
     HMAC.ENABLE
       ? ""
       : "SIGNATURES ARE NOT CHECKED: anybody can write and read times. Set [HMAC] ENABLE = true before real use.",

@@ -33,8 +33,8 @@ function nearAddress(
   if (name === undefined) {
     if (signature === undefined) return undefined;
     const kind = signature.includes("t=") ? "battlemetrics" : "script";
-    const where = parts.length === 0 ? "The address ends with the host." : "There is no connection at this address.";
-    return { kind, detail: `${where} It goes on with ${forms[kind === "script" ? "get" : "set"]}.` };
+    const where = parts.length === 0 ? "The address ends after the host." : "There is no connection at this address.";
+    return { kind, detail: `${where} The address is ${forms[kind === "script" ? "get" : "set"]}.` };
   }
   const form = name.startsWith("set") ? "set" : name.startsWith("top") ? "top" : "get";
   return {
@@ -57,7 +57,7 @@ function problemOf(
   const isBm = rest[0]?.toLowerCase() === "bm";
   if (!isFirst) return `Something stands before /${form}-playtime/: a proxy in front of the service must cut it off.`;
   if (hasEmptyPart) return "There is a double slash in it.";
-  if (name !== `${form}-playtime`) return `/${form}-playtime/ is spelt otherwise: lower case, with a hyphen.`;
+  if (name !== `${form}-playtime`) return `Write /${form}-playtime/ in lower case, with a hyphen.`;
   if (rest.length === 0 || (isBm && rest.length === 1 && form === "set"))
     return "The path of the connection is missing.";
   if (form === "set" && !isBm) return "The part /bm/ is missing.";

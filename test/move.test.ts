@@ -61,7 +61,7 @@ for (const [index, installation] of installations.entries())
         const moved = await cli("import-django", { env: environmentOf(db) });
         assert.equal(moved.code, 0, moved.err);
         assert.match(moved.out, /^players +4 {2}imported$/m);
-        assert.match(moved.out, /^players +1 {2}left: a newer row of the same player and game was there$/m);
+        assert.match(moved.out, /^players +1 {2}left unchanged: a newer row of the same player and game was there$/m);
         assert.match(moved.out, /^players +2 {2}skipped: steam_id must be /m);
         assert.match(moved.out, /^players +1 {2}skipped: bm_playtime must be /m);
         assert.match(moved.out, /^battlemetrics connections +\d {2}imported$/m);

@@ -201,12 +201,12 @@ const near: [path: string, words: RegExp, more?: Sent][] = [
   ["/get-playtime//plugin/", /double slash/],
   ["/get-playtime/bm/plugin/", /\/bm\/ belongs to addresses of BattleMetrics only/],
   ["/playtime/get-playtime/plugin/", /Something stands before \/get-playtime\/: a proxy/],
-  ["/Get-Playtime/plugin/", /spelt otherwise: lower case/],
-  ["/get_playtime/plugin/", /spelt otherwise/],
+  ["/Get-Playtime/plugin/", /Write \/get-playtime\/ in lower case, with a hyphen/],
+  ["/get_playtime/plugin/", /in lower case, with a hyphen/],
   ["/set-playtime/BM/bm/", /written in lower case/],
   ["/get-playtime/a/b/", /one part, without a slash/],
-  ["/", /The address ends with the host\. It goes on with \/get-playtime\/<path>\//, { headers: signed }],
-  ["/", /It goes on with \/set-playtime\/bm\/<path>\//, { headers: { "x-signature": "t=1,s=2" } }],
+  ["/", /The address ends after the host\. The address is \/get-playtime\/<path>\//, { headers: signed }],
+  ["/", /The address is \/set-playtime\/bm\/<path>\//, { headers: { "x-signature": "t=1,s=2" } }],
   ["/api/plugin/", /no connection at this address/, { headers: signed }],
 ];
 

@@ -158,7 +158,7 @@ function setUp(reader: Reader, { standing: { connection }, base, isRevealed }: S
   const { connections: words } = reader.texts;
   const { kind, secret } = connection;
   const secretValue = secret === null ? undefined : isRevealed ? secret : words.hidden;
-  const secretRow = html`<dt>${words.secret}</dt><dd>${
+  const secretRow = html`<dt>${kind === "battlemetrics" ? "Shared secret" : words.secret}</dt><dd>${
     secretValue === undefined
       ? html`<p class="warning">${words.noSecret}</p>`
       : html`${value(secretValue, isRevealed)}<a class="hint" href="?${isRevealed ? "" : "secret=shown"}">${isRevealed ? words.hide : words.reveal}</a>`
@@ -166,7 +166,8 @@ function setUp(reader: Reader, { standing: { connection }, base, isRevealed }: S
   const note = base.includes(placeholder) && html`<p class="hint">${words.placeholder}</p>`;
   if (kind === "battlemetrics") {
     const { url, contentType, body } = webhookFields(connection, base);
-    return html`<p class="hint">${words.setUpHint}</p><dl class="values"><dt>${words.url}</dt><dd>${value(url)}${note}</dd>${secretRow}<dt>${words.contentType}</dt><dd>${value(contentType)}</dd><dt>${words.body}</dt><dd>${value(body)}<p class="hint">${words.bodyHint}</p></dd></dl>`;
+    // As the form on BattleMetrics calls them; it is in English only.
+    return html`<p class="hint">${words.setUpHint}</p><dl class="values"><dt>URL</dt><dd>${value(url)}${note}</dd>${secretRow}<dt>Content type</dt><dd>${value(contentType)}</dd><dt>Body</dt><dd>${value(body)}<p class="hint">${words.bodyHint}</p></dd></dl>`;
   }
   const examples = scriptExamples(connection, base, (isRevealed && secret) || "YOUR-SECRET");
   return html`<dl class="values"><dt>${words.address}</dt><dd>${value(base + addressOf(connection))}${note}</dd>${secretRow}</dl>

@@ -70,6 +70,8 @@ function steamState(reader: Reader, { steam, hasKey }: Overview): Html {
   const { overview: words } = reader.texts;
   if (!hasKey) return html`<span class="state off">${words.noKey}</span>`;
   const at = steam.answeredAt?.toISOString() ?? null;
+  // Nothing is known before the first call: neither that Steam works, nor that it fails.
+  if (at === null && steam.breaker === "closed") return html`<span class="state off">${words.noAnswer}</span>`;
   const last = html`<small>${at === null ? words.noAnswer : html`${words.lastAnswer} ${ago(reader, at)}`}</small>`;
   if (steam.breaker === "closed") return html`<span class="state good">${words.steamWorks}</span>${last}`;
   return html`<span class="state bad">${words.steamFails}</span><small>${steam.reason}</small>${last}`;

@@ -72,7 +72,7 @@ export function moment(reader: Reader, at: string | null): Html {
 const utc = (at: string) => `${at.slice(0, 10)} ${at.slice(11, 19)} UTC`;
 
 export function bytes(reader: Reader, value: number): string {
-  const units = ["B", "KB", "MB", "GB", "TB"];
+  const { units } = reader.texts.common;
   const power = Math.min(units.length - 1, Math.floor(Math.log2(Math.max(1, value)) / 10));
   return `${number(reader, value / 1_024 ** power, power > 2 ? 1 : 0)} ${units[power]}`;
 }

@@ -61,7 +61,7 @@ export type RestoreOptions = {
 };
 
 export const notEmpty =
-  "The database is not empty: a backup is restored into an empty one, or, with --replace, in the place of all that is there.";
+  "The database is not empty: with --replace, all connections and players in it are removed and the backup takes their place.";
 
 /** By the codes of Postgres. */
 const problems: Record<string, string> = {

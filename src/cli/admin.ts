@@ -43,7 +43,9 @@ async function printLink({ config, open, print, warn }: Context): Promise<void> 
   const base = config.SERVER.PUBLIC_URL.replace(/\/+$/, "");
   print(`${base}/admin/sign-in-link/${link}/`);
   if (base === "")
-    warn(`Open this path at the panel's address, such as http://localhost:${config.SERVER.PORT}/admin/…`);
+    warn(
+      `Put the address of the panel in front of it, such as http://localhost:${config.SERVER.PORT}. With [SERVER] PUBLIC_URL set, this command prints the whole link.`,
+    );
   warn(`It works once, within ${linkMinutes} minutes. Whoever has it first gets in.`);
 }
 

@@ -72,7 +72,7 @@ function restore(context: Context): Promise<void> {
 async function askWhetherToReplace(here: Record<string, number>, header: Header, context: Context): Promise<void> {
   await confirm(
     context,
-    `Replace ${amounts(here)} by ${amounts(header.rows)} of ${header.madeAt}?`,
+    `Remove ${amounts(here)} from the database and restore ${amounts(header.rows)} of ${header.madeAt}?`,
     "Nothing was changed.",
   );
 }

@@ -35,8 +35,8 @@ function run(context: Context): Promise<void> {
     const counts = [
       [unknown, "imported"],
       [older, "imported over an older row"],
-      [signed, "left: the row here has a time signed by BattleMetrics"],
-      [rows - unknown - older - signed, "left: the row here, or another one of the table, is as new"],
+      [signed, "left unchanged: the row here has a time signed by BattleMetrics"],
+      [rows - unknown - older - signed, "left unchanged: the row here, or another one of the table, is as new"],
     ] as const;
     const lines = counts.filter(([count]) => count > 0);
     context.print(

@@ -80,7 +80,7 @@ async function exportTable(context: Context): Promise<void> {
     (to) => exportPlayers(database, to, { filter, recent, isForSpreadsheet, onProgress }),
     { command: "players export", isText: true },
   );
-  if (name !== "-") context.print(`Written: ${count.toLocaleString("en")} players.`);
+  if (name !== "-") context.print(`Written: ${count.toLocaleString("en")} ${count === 1 ? "player" : "players"}.`);
 }
 
 function filterIn({ options }: Context): PlayerFilter {

@@ -62,7 +62,7 @@ async function importPlayers(
         add(counts, `skipped: ${player}`);
         skipped.push(`player, id ${row.id}, steam_id ${JSON.stringify(row.steamId)}, game ${row.gameId}: ${player}`);
       } else if (last?.steamId === player.steamId && last.gameId === player.gameId) {
-        add(counts, "left: a newer row of the same player and game was there");
+        add(counts, "left unchanged: a newer row of the same player and game was there");
       } else {
         players.push(player);
         last = player;
@@ -74,8 +74,12 @@ async function importPlayers(
       const found = await writePlayers(sql, players, dryRun);
       add(counts, "imported", found.unknown);
       add(counts, "imported over an older row", found.older);
-      add(counts, "left: the row here has a time signed by BattleMetrics", found.signed);
-      add(counts, "left: the row here is as new", players.length - found.unknown - found.older - found.signed);
+      add(counts, "left unchanged: the row here has a time signed by BattleMetrics", found.signed);
+      add(
+        counts,
+        "left unchanged: the row here is as new",
+        players.length - found.unknown - found.older - found.signed,
+      );
       done += rows.length;
       onProgress(done, total);
     })();
@@ -126,11 +130,11 @@ async function importConnection(
     );
     return "imported switched off: its secret is empty";
   }
-  if (secret === null || found.secret === secret) return "left: it is here already";
+  if (secret === null || found.secret === secret) return "left unchanged: it is here already";
   onRemark(
     `${name}: left as it is here, with another secret than in the Django service. To take that one: connections remove ${kind} ${path}, and import again.`,
   );
-  return "left: it is here already, with another secret";
+  return "left unchanged: it is here already, with another secret";
 }
 
 /** What the parser makes, or why it does not. */

@@ -73,6 +73,36 @@ const summaryOf = (path: string, reason = path) => ({
   malformedReason: null,
   ignoredField: null,
 });
+const overviewOf = (text: string) => ({
+  totals: {
+    players: 1,
+    isEstimate: true,
+    steam: histogramHours,
+    battlemetrics: histogramHours,
+    databaseBytes: 1e9,
+    postgresVersion: text,
+  },
+  newest: [],
+  counts: [{ hour: "2026-01-02T04:00:00.000Z", kind: "script" as const, outcome: "accepted" as const, count: 5 }],
+  strangers: [summaryOf("", text)],
+  steam: {
+    breaker: "open" as const,
+    reason: text,
+    ended: { answer: 0, passing: 0, nonsense: 0, forbidden: 0, player: 0 },
+    dropped: 0,
+    waiting: 0,
+    callsToday: 1,
+    callsPerDay: 2,
+    isForbidden: false,
+    answeredAt: now,
+  },
+  hasKey: true,
+  warnings: [
+    { code: "steam-fails" as const, reason: text },
+    { code: "silent" as const, connection: connectionOf(text), at },
+  ],
+  isEmbedded: false,
+});
 
 const standingOf = (path: string): Standing => ({
   connection: connectionOf(path),
@@ -95,36 +125,7 @@ for (const language of languages)
         tried: { body: text, status: 400, text },
         filled: { values: { path: text, game: text }, problems: { path: "path", game: "game" } },
       }).toString(),
-      overviewPage(reader, {
-        totals: {
-          players: 1,
-          isEstimate: true,
-          steam: histogramHours,
-          battlemetrics: histogramHours,
-          databaseBytes: 1e9,
-          postgresVersion: text,
-        },
-        newest: [],
-        counts: [{ hour: "2026-01-02T04:00:00.000Z", kind: "script", outcome: "accepted", count: 5 }],
-        strangers: [summaryOf("", text)],
-        steam: {
-          breaker: "open",
-          reason: text,
-          ended: { answer: 0, passing: 0, nonsense: 0, forbidden: 0, player: 0 },
-          dropped: 0,
-          waiting: 0,
-          callsToday: 1,
-          callsPerDay: 2,
-          isForbidden: false,
-          answeredAt: now,
-        },
-        hasKey: true,
-        warnings: [
-          { code: "steam-fails", reason: text },
-          { code: "silent", connection: connectionOf(text), at },
-        ],
-        isEmbedded: false,
-      }).toString(),
+      overviewPage(reader, overviewOf(text)).toString(),
     ];
     const harmless = pages("plain");
     for (const text of hostile)
@@ -163,6 +164,19 @@ test("every page opens, in both languages, with and without rows, and names what
   for (const path of [...pages, "/admin/connections/battlemetrics/bm/", "/admin/connections/script/plugin/"])
     await open(path);
   assert.match(textOf((await browser.get("/admin/")).html), /Steam no key/);
+});
+
+test("the overview says that Steam works only after an answer, and writes sizes as the language does", () => {
+  const { steam, ...rest } = overviewOf("");
+  const shown = (language: "en" | "ru", answeredAt: Date | undefined) => {
+    const reader = readerOf(language, now);
+    return textOf(overviewPage(reader, { ...rest, steam: { ...steam, breaker: "closed", answeredAt } }).toString());
+  };
+  assert.match(shown("en", undefined), /Steam no answer yet/);
+  assert.match(shown("en", now), /Steam works/);
+  assert.match(shown("en", now), /954 MB/);
+  assert.match(shown("ru", undefined), /Steam ответов пока не было/);
+  assert.match(shown("ru", now), /954 МБ/);
 });
 
 test("pages and files of the panel are compressed for who can read that", async () => {

@@ -64,7 +64,7 @@ describe("a restore into a database that is not empty", { concurrency: 4 }, () =
     const no = await cliProcess(`restore ${file} --replace`, { ...options, input: "no\n" });
     assert.match(
       no.out,
-      /Replace 2 connections and 5 times of players with 4 days by 2 connections and 3,000 times of players with 1,600 days of 20/,
+      /Remove 2 connections and 5 times of players with 4 days from the database and restore 2 connections and 3,000 times of players with 1,600 days of 20/,
     );
     assert.match(no.out, /Nothing was changed\./);
     const yes = await cliProcess(`restore ${file} --replace`, { ...options, input: "yes\n" });

@@ -55,7 +55,7 @@ describe("the main path", { skip }, () => {
       await page.getByLabel("Path").fill("My Server");
       await click("button", "Make a secret");
       await sees("Connection created.");
-      const webhook = await shown(page, ["URL", "Secret", "Content type", "Body"]);
+      const webhook = await shown(page, ["URL", "Shared secret", "Content type", "Body"]);
       assert.equal(webhook["URL"], `${service.url}/set-playtime/bm/my-server/`);
       const deliver = (secret: string, steamId: string, seconds: number) => {
         // As BattleMetrics does it.
@@ -70,7 +70,7 @@ describe("the main path", { skip }, () => {
           "x-request-id": `request-${seconds}`,
         });
       };
-      const firstSecret = webhook["Secret"] ?? "";
+      const firstSecret = webhook["Shared secret"] ?? "";
       assert.equal((await deliver(firstSecret, anna, 7_200)).status, 200);
 
       await click("link", "Connections");

@@ -45,7 +45,7 @@ test("admin sign-in-link prints a link below PUBLIC_URL, or its path, and it sig
     const short = await run("admin sign-in-link");
     assert.equal(short.code, 0);
     assert.match(short.out, /^\/admin\/sign-in-link\/[\w-]{43}\/$/);
-    assert.match(short.err, /such as http:\/\/localhost:8000\/admin\/.*\n.*once, within 10 minutes/);
+    assert.match(short.err, /such as http:\/\/localhost:8000\. .*\n.*once, within 10 minutes/);
     assert.equal((await createBrowser(service).post(short.out, {})).status, 303);
     const env = { PLAYTIME_SERVER_PUBLIC_URL: "https://playtime.example.com/" };
     const whole = await run("admin sign-in-link", { env });

@@ -62,7 +62,11 @@ describe("the command import-django", { concurrency: 3 }, () => {
     const running = await startEmbedded({ dataDir, settings: { fsync: "off" }, log });
     t.after(running.stop);
     const beside = await cli(`import-django --from ${from}`, { env });
-    assert.match(beside.out, /players +1 {2}imported\nplayers +1 {2}left: the row here is as new\n/, beside.err);
+    assert.match(
+      beside.out,
+      /players +1 {2}imported\nplayers +1 {2}left unchanged: the row here is as new\n/,
+      beside.err,
+    );
     const client = createClient(
       { host: running.socketDir, port: 5432, database: "postgres", user: embeddedUser, password: "", sslmode: "" },
       1,

@@ -148,7 +148,7 @@ describe("players of the Django service", () => {
     ]);
     assert.deepEqual((await run(db)).counts["players"], {
       imported: 1,
-      "left: a newer row of the same player and game was there": 2,
+      "left unchanged: a newer row of the same player and game was there": 2,
     });
     assert.equal((await playersOf(db))[0]?.["bm"], 3);
   });
@@ -165,7 +165,7 @@ describe("players of the Django service", () => {
     const { counts } = await run(db, { onProgress: (done, total) => progress.push(`${done}/${total}`) });
     assert.deepEqual(counts["players"], {
       imported: 4500,
-      "left: a newer row of the same player and game was there": 2,
+      "left unchanged: a newer row of the same player and game was there": 2,
     });
     assert.deepEqual(progress, ["2000/4502", "4000/4502", "4502/4502"]);
     const [sum] = await db.sql`select count(*)::int as rows, sum(bm_seconds)::int as seconds from playtimes`;
@@ -210,10 +210,10 @@ describe("over rows of ours", () => {
     const again = await run(db);
     assert.deepEqual(await ours(db), before);
     assert.deepEqual(again.counts["players"], {
-      "left: the row here is as new": 3,
-      "left: a newer row of the same player and game was there": 1,
+      "left unchanged: the row here is as new": 3,
+      "left unchanged: a newer row of the same player and game was there": 1,
     });
-    assert.deepEqual(again.counts["script"], { "left: it is here already": 2 });
+    assert.deepEqual(again.counts["script"], { "left unchanged: it is here already": 2 });
   });
 
   test("nothing replaces a time that BattleMetrics has signed", async (t) => {
@@ -222,7 +222,9 @@ describe("over rows of ours", () => {
     const signed = { steamId: player, gameId: 393380, seconds: 7000, signedAt: new Date("2025-01-01") };
     await playtimesIn(db.database).saveBattlemetrics(signed);
     const before = await ours(db);
-    assert.deepEqual((await run(db)).counts["players"], { "left: the row here has a time signed by BattleMetrics": 1 });
+    assert.deepEqual((await run(db)).counts["players"], {
+      "left unchanged: the row here has a time signed by BattleMetrics": 1,
+    });
     assert.deepEqual(await ours(db), before);
   });
 
@@ -256,7 +258,7 @@ describe("over rows of ours", () => {
     ]);
     assert.deepEqual((await run(db)).counts["players"], {
       "imported over an older row": 4,
-      "left: the row here is as new": 2,
+      "left unchanged: the row here is as new": 2,
     });
     assert.deepEqual(
       (await playersOf(db)).map(({ steam, bm, status }) => [steam, bm, status]),
@@ -321,7 +323,7 @@ describe("connections of the Django service", () => {
     assert.deepEqual(counts["script"], {
       imported: 1,
       "imported switched off: its secret is empty": 1,
-      "left: it is here already, with another secret": 1,
+      "left unchanged: it is here already, with another secret": 1,
       "skipped: its path is the same as another one's": 1,
       "skipped: the path must be 1 to 255 characters without / and control characters, and not . or ..": 1,
       "skipped: fixed_game_id must be a whole number from 0 to 2147483647": 1,

@@ -365,7 +365,7 @@ describe("the commands", () => {
     );
     assert.match(
       out,
-      / 1 {2}imported over an older row\n +1 {2}left: the row here has a time signed by BattleMetrics\n +1 {2}left: /,
+      / 1 {2}imported over an older row\n +1 {2}left unchanged: the row here has a time signed by BattleMetrics\n +1 {2}left unchanged: /,
     );
     assert.deepEqual(
       (await stored()).map(({ steam, status, bm }) => [steam, status, bm]),
@@ -390,7 +390,10 @@ describe("the commands", () => {
       (await stored()).map((row) => ({ ...row })),
       before,
     );
-    assert.match((await importing(table)).out, /3,000 {2}left: the row here, or another one of the table, is as new$/);
+    assert.match(
+      (await importing(table)).out,
+      /3,000 {2}left unchanged: the row here, or another one of the table, is as new$/,
+    );
   });
 
   test("the same player twice in a table: the newest row counts, else the first", async () => {

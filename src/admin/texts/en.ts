@@ -70,7 +70,7 @@ export const en = {
       different: "The two passwords differ.",
     },
     firstVisitOver:
-      "This link no longer works: a password is set, the link is older than 24 hours, or the service was restarted. If you do not know the password, set another one on the machine where the service runs:",
+      "This link no longer works: a password is set, the link is older than 24 hours, or the service was restarted (its log then shows a new link). If you do not know the password, set another one on the machine where the service runs:",
   },
   common: {
     save: "Save",
@@ -89,6 +89,7 @@ export const en = {
     min: "min",
     hours: "h",
     d: "d",
+    units: ["B", "KB", "MB", "GB", "TB"],
     ago: (words: string) => `${words} ago`,
     hoursLong: (count: number) => english(count, "hour", "hours"),
     days: (count: number) => english(count, "day", "days"),
@@ -114,7 +115,7 @@ export const en = {
     steamWorks: "works",
     steamFails: "fails",
     lastAnswer: "last answer",
-    noAnswer: "no answer since the start",
+    noAnswer: "no answer yet",
     database: "Database",
     databaseKind: (isEmbedded: boolean): string => (isEmbedded ? "embedded" : "server"),
     deliveries: "Deliveries of the last 24 hours",
@@ -317,10 +318,7 @@ export const en = {
     },
     setUpHint:
       "On BattleMetrics create a trigger with the conditions Player Join and Player Leave for your servers, and add the action Webhook. Its form asks for a name (any), these values, Logging (any) and Enabled (yes).",
-    url: "URL",
     address: "Address",
-    contentType: "Content type",
-    body: "Body",
     bodyHint:
       "playtime is the player's time in the game as BattleMetrics knows it. org_playtime is the time on your own servers (those of your organisation on BattleMetrics); the last days are counted by it. A webhook without it keeps working: the days are then counted by playtime.",
     example: "Examples, ready to run:",
