@@ -108,11 +108,11 @@ describe("the main path", { skip }, () => {
       await page.getByLabel("Keep accepting the old one for").selectOption({ label: "24 hours" });
       await click("button", "Set the secret");
       await sees("The new secret is set.");
-      const rotated = await shown(page, ["Secret", "Old secret"]);
+      const rotated = await shown(page, ["Shared secret", "Old secret"]);
       assert.equal(rotated["Old secret"], firstSecret);
-      assert.notEqual(rotated["Secret"], firstSecret);
+      assert.notEqual(rotated["Shared secret"], firstSecret);
       assert.equal((await deliver(firstSecret, boris, 3_600)).status, 200);
-      assert.equal((await deliver(rotated["Secret"] ?? "", boris, 3_601)).status, 200);
+      assert.equal((await deliver(rotated["Shared secret"] ?? "", boris, 3_601)).status, 200);
       await click("button", "Stop accepting it");
       await sees("The old secret is no longer accepted.");
       assert.equal((await deliver(firstSecret, boris, 3_602)).status, 401);
