@@ -51,7 +51,7 @@ const headers = {
 export type Page = {
   title: string;
   /** The part of the panel that it belongs to; undefined for who is not signed in. */
-  part?: "overview" | "connections" | "players";
+  part?: "overview" | "connections" | "players" | "alerts";
   /** Said on top: what was just done, or why it was not. */
   notice?: { kind: "done" | "problem"; text: string } | undefined;
   body: Html;
@@ -86,6 +86,7 @@ ${
 ${entry("overview", "/admin/", nav.overview)}
 ${entry("connections", "/admin/connections/", nav.connections)}
 ${entry("players", "/admin/players/", nav.players)}
+${entry("alerts", "/admin/alerts/", reader.texts.alerts.title)}
 </nav>`
 }
 <div class="corner">

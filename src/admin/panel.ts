@@ -5,6 +5,7 @@ import { refusalOf } from "../http/refusal.ts";
 import { refusalLog } from "../http/refusal-log.ts";
 import { router } from "../http/router.ts";
 import { type ListActivityDeps, listActivityRoutes } from "./activity.ts";
+import { type AlertsPageDeps, alertRoutes } from "./alerts.ts";
 import { assetAt } from "./assets.ts";
 import { type ConnectionsDeps, connectionRoutes } from "./connections.ts";
 import { cookie, cookieIn } from "./cookies.ts";
@@ -24,6 +25,7 @@ import { wrongGuessesIn } from "./wrong-guesses.ts";
 export type PanelDeps = ConnectionsDeps &
   OverviewDeps &
   PlayersDeps &
+  AlertsPageDeps &
   TopDeps &
   ListActivityDeps &
   Pick<SignInDeps, "firstVisit" | "stopping">;
@@ -47,6 +49,7 @@ export function createPanel(deps: PanelDeps): Handler {
     ...playerRoutes(deps),
     ...topRoutes(deps),
     ...listActivityRoutes(deps),
+    ...alertRoutes(deps),
   };
   const route = router({
     "GET /admin/assets/:name/": assetAt,

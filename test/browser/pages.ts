@@ -68,6 +68,8 @@ export const cases: Case[] = [
     name: "the question before a connection is deleted",
     path: `/admin/connections/battlemetrics/${longPath}/?confirm=delete`,
   },
+  { name: "the question before a connection is switched off", path: `${eu}?confirm=disable` },
+  { name: "the alerts", path: "/admin/alerts/" },
   { name: "the list of players, empty", of: "fresh", path: "/admin/players/" },
   { name: "the list of players", path: "/admin/players/", act: openAll },
   { name: "the list of players by their last days", path: "/admin/players/?sort=days30-desc" },

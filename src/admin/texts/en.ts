@@ -1,6 +1,6 @@
 import type { RefusalCode } from "../../http/refusal.ts";
 import type { SteamStatus } from "../../players/playtime.ts";
-import { health } from "./health-en.ts";
+import { alerts, health } from "./health-en.ts";
 
 const refused: Record<RefusalCode, string> = {
   "not-found": "No such address",
@@ -368,6 +368,7 @@ export const en = {
       "Delete this connection for good? Its secret and its log are deleted too; the times of players stay.",
   },
   health,
+  alerts,
   refused,
   status,
 };

@@ -1,3 +1,4 @@
+import type { Channel } from "../../watch/alert-channels.ts";
 import type { State } from "../../watch/health.ts";
 
 /** How connections stand, and what to do about it. */
@@ -47,4 +48,28 @@ export const health = {
       "Switch this connection off? Its deliveries are refused with 403 from then on. BattleMetrics stops a webhook after errors, so you may have to enable the trigger there again. Pause it instead to answer with 200 and drop what comes.",
     script: "Switch this connection off? The queries of its script are refused with 403 from then on.",
   },
+};
+
+/** The page of alerts. */
+export const alerts = {
+  title: "Alerts",
+  hint: "The service tells you when something stops working, and once more when it works again.",
+  channels: "Sent to",
+  channel: { discord: "Discord", telegram: "Telegram", url: "URL" } satisfies Record<Channel, string>,
+  noChannel:
+    "No alerts are set up, so nobody is told. Fill in [ALERTS] in the config file (Discord, Telegram or the address of another service), then restart the service.",
+  test: "Send a test",
+  testHint: "Sends a test message to every channel now.",
+  sent: "sent",
+  waiting: "not sent yet",
+  tryAgain: "not sent; the next try is at",
+  givenUp: "not sent, given up",
+  tries: "tries",
+  newest: "Sent lately",
+  none: "Nothing was sent yet.",
+  kept: "The newest 100. Sent ones are kept for 30 days.",
+  time: "Time",
+  where: "Channel",
+  text: "Message",
+  outcome: "Outcome",
 };

@@ -1,7 +1,7 @@
 import type { RefusalCode } from "../../http/refusal.ts";
 import type { SteamStatus } from "../../players/playtime.ts";
 import type { Texts } from "./en.ts";
-import { health } from "./health-ru.ts";
+import { alerts, health } from "./health-ru.ts";
 
 const refused: Record<RefusalCode, string> = {
   "not-found": "Такого адреса нет",
@@ -360,6 +360,7 @@ export const ru: Texts = {
     removeQuestion: "Удалить это соединение насовсем? Его секрет и журнал пропадут; время игроков останется.",
   },
   health,
+  alerts,
   refused,
   status,
 };
