@@ -3,6 +3,8 @@ import type { Channel, Sent } from "../watch/alert-channels.ts";
 import type { StoredMessage } from "../watch/alert-store.ts";
 import { moment, number, type Reader } from "./reader.ts";
 
+const channelNames: Record<Channel, string> = { discord: "Discord", telegram: "Telegram", url: "URL" };
+
 /** How a test went, by channel. */
 export type Tested = readonly { channel: Channel; outcome: Sent }[];
 
@@ -15,11 +17,11 @@ export function alertsPage(reader: Reader, { channels, messages, tested }: Shown
 <section class="card">${
     channels.length === 0
       ? html`<p class="warning">${words.noChannel}</p>`
-      : html`<p>${words.channels}: ${channels.map((channel) => words.channel[channel]).join(", ")}</p><p class="hint">${words.testHint}</p>
+      : html`<p>${words.channels}: ${channels.map((channel) => channelNames[channel]).join(", ")}</p><p class="hint">${words.testHint}</p>
 <form method="post"><button name="action" value="test">${words.test}</button></form>`
   }${tested.map(
     ({ channel, outcome }) =>
-      html`<p class="notice ${outcome.isSent ? "done" : "problem"}" role="${outcome.isSent ? "status" : "alert"}">${words.channel[channel]}: ${outcome.isSent ? words.sent : outcome.problem}</p>`,
+      html`<p class="notice ${outcome.isSent ? "done" : "problem"}" role="${outcome.isSent ? "status" : "alert"}">${channelNames[channel]}: ${outcome.isSent ? words.sent : outcome.problem}</p>`,
   )}</section>
 <section class="card" data-live="alerts"><h2>${words.newest}</h2>${messagesTable(reader, messages)}</section>`;
 }
@@ -31,7 +33,7 @@ function messagesTable(reader: Reader, messages: readonly StoredMessage[]): Html
 <table class="stack"><thead><tr><th>${words.time}</th><th>${words.where}</th><th>${words.text}</th><th>${words.outcome}</th></tr></thead><tbody>${messages.map(
     (message) => html`<tr>
 <td data-label="${words.time}">${moment(reader, message.at)}</td>
-<td data-label="${words.where}">${words.channel[message.channel]}</td>
+<td data-label="${words.where}">${channelNames[message.channel]}</td>
 <td data-label="${words.text}" class="text"><span>${message.text}</span></td>
 <td data-label="${words.outcome}" class="text"><span>${outcomeOf(reader, message)}</span></td></tr>`,
   )}</tbody></table>`;

@@ -19,7 +19,7 @@ import { Refusal } from "../http/refusal.ts";
 import type { Log } from "../log.ts";
 import { gameId, integer, Malformed, oneOf, type Parser } from "../parse.ts";
 import { type Activity, activityIn } from "../watch/activity.ts";
-import { standingsOf } from "../watch/health.ts";
+import { isTrouble, standingsOf } from "../watch/health.ts";
 import {
   confirmRemoval,
   confirmSwitchOff,
@@ -223,12 +223,14 @@ export function connectionRoutes(deps: ConnectionsDeps): Record<string, PageHand
     "GET /admin/connections/": async ({ reader, query }) => {
       await deps.activity.flush();
       const [connections, summaries] = await Promise.all([table.list(), activity.summaries()]);
+      const standings = standingsOf(connections, summaries, reader.now);
       const words = reader.texts.connections;
       return page(reader, {
         title: words.title,
         part: "connections",
         ...(query.get("done") === "deleted" ? { notice: { kind: "done", text: words.done.deleted } } : {}),
-        body: connectionList(reader, standingsOf(connections, summaries, reader.now)),
+        warnings: standings.filter(({ state }) => isTrouble(state)).length,
+        body: connectionList(reader, standings),
       });
     },
     ...Object.assign({}, ...kinds.map(ofKind)),

@@ -45,7 +45,7 @@ export function overviewRoutes({ config, database, steam, now }: OverviewDeps): 
         warnings,
         isEmbedded: isEmbedded(config),
       });
-      return page(reader, { title: reader.texts.nav.overview, part: "overview", body });
+      return page(reader, { title: reader.texts.nav.overview, part: "overview", warnings: warnings.length, body });
     },
   };
 }

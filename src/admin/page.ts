@@ -52,6 +52,8 @@ export type Page = {
   title: string;
   /** The part of the panel that it belongs to; undefined for who is not signed in. */
   part?: "overview" | "connections" | "players" | "alerts";
+  /** How much on it needs the operator; the browser's tab shows it. */
+  warnings?: number;
   /** Said on top: what was just done, or why it was not. */
   notice?: { kind: "done" | "problem"; text: string } | undefined;
   body: Html;
@@ -59,8 +61,8 @@ export type Page = {
 };
 
 /** A whole page. */
-export function page(reader: Reader, { title, part, notice, body, status = 200 }: Page): Answer {
-  const { nav, common, signIn } = reader.texts;
+export function page(reader: Reader, { title, part, warnings = 0, notice, body, status = 200 }: Page): Answer {
+  const { nav, common, signIn, health } = reader.texts;
   const entry = (name: typeof part, path: string, text: string) =>
     html`<a href="${path}"${name === part ? html` aria-current="page"` : undefined}>${text}</a>`;
   const document = html`<!doctype html>
@@ -71,12 +73,12 @@ export function page(reader: Reader, { title, part, notice, body, status = 200 }
 <meta name="color-scheme" content="light dark">
 <meta name="robots" content="noindex">
 <meta name="referrer" content="same-origin">
-<title>${title} · Playtime-Service</title>
+<title>${warnings > 0 && `(${warnings}) `}${title} · Playtime-Service</title>
 <link rel="icon" href="${assets.icon.path}">
 <link rel="stylesheet" href="${assets.style.path}">
 <script src="${assets.script.path}" defer></script>
 </head>
-<body data-copy="${common.copy}" data-copied="${common.copied}">
+<body data-copy="${common.copy}" data-copied="${common.copied}"${part && html` data-no-answer="${health.noAnswer}" data-signed-out="${health.signedOut}" data-sign-in="${signIn.submit}"`}>
 <a class="skip" href="#content">${common.skip}</a>
 <header class="top"><div class="width">
 <a class="brand" href="/admin/"><img src="${assets.icon.path}" alt="" width="24" height="24">Playtime-Service</a>

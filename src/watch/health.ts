@@ -5,6 +5,9 @@ import type { Summary } from "./activity.ts";
 export const states = ["refusing", "no-secret", "late", "waiting", "paused", "off", "up"] as const;
 export type State = (typeof states)[number];
 
+/** Something for the operator to mend. */
+export const isTrouble = (state: State) => state === "refusing" || state === "no-secret" || state === "late";
+
 /** So many refusals one after the other are more than an accident. */
 const refusedInARowLeast = 3;
 

@@ -69,11 +69,12 @@ describe("the script of the pages", { skip }, () => {
 
     await more();
     await page.getByRole("link", { name: someSteamId(0) }).focus();
-    assert.equal(await loadsIn10Seconds(page), false);
+    await answersIn10Seconds(page);
     assert.equal(await focused(), someSteamId(0));
     await page.locator("main h2").first().selectText();
     await page.evaluate("document.activeElement.blur()");
-    assert.equal(await loadsIn10Seconds(page), false);
+    await answersIn10Seconds(page);
+    assert.notEqual(await page.evaluate("String(getSelection())"), "");
     await page.evaluate("getSelection().removeAllRanges()");
     assert.equal(await loadsIn10Seconds(page), true);
     await shows();
@@ -103,7 +104,53 @@ describe("the script of the pages", { skip }, () => {
     assert.doesNotMatch((await page.locator("time.moment").allTextContents()).join(), /UTC/);
     assert.deepEqual(complaints(), []);
   });
+
+  test("says so when nothing answers, and when it answers again, in the page and in the tab's title", async () => {
+    const { page } = await openWindow(suite.browser);
+    await page.clock.install();
+    await signInOn(page, suite.service.url, panelPassword);
+    const title = await page.title();
+    assert.equal(title, `(${await page.locator(".warnings li").count()}) Overview · Playtime-Service`);
+    const note = page.getByRole("alert").filter({ hasText: "No answer since" });
+    assert.equal(await note.count(), 0);
+    await page.route("**/admin/", (route) => route.abort());
+    await page.clock.runFor(10_000);
+    await note.waitFor();
+    assert.match((await note.textContent()) ?? "", /No answer since \d{1,2}:\d\d:\d\d/);
+    assert.equal(await page.title(), `(!) ${title}`);
+    await page.unroute("**/admin/");
+    await page.clock.runFor(10_000);
+    await note.waitFor({ state: "detached" });
+    assert.equal(await page.title(), title);
+
+    // One that takes the request and says nothing is noticed too, within 15 seconds of the last answer.
+    await page.route("**/admin/", () => {});
+    await page.clock.runFor(14_100);
+    await note.waitFor();
+  });
+
+  test("offers to sign in once the session is over, and leads back to the page", async () => {
+    const { page } = await openWindow(suite.browser);
+    await page.clock.install();
+    await signInOn(page, suite.service.url, panelPassword);
+    await page.goto(`${suite.service.url}/admin/connections/`);
+    await suite.db.sql`delete from sessions`;
+    await page.clock.runFor(10_000);
+    const note = page.getByRole("alert").filter({ hasText: "You are signed out" });
+    await note.getByRole("link", { name: "Sign in" }).click();
+    await page.locator("#password").fill(panelPassword);
+    await page.locator("main button").click();
+    await page.waitForURL("**/admin/connections/");
+  });
 });
+
+/** Lets that time pass, and waits until the page has read what it asked for. */
+async function answersIn10Seconds(page: Page): Promise<void> {
+  const answer = page.waitForResponse((one) => one.request().headers()["x-refresh"] === "yes");
+  await page.clock.runFor(10_000);
+  await (await answer).finished();
+  await page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))");
+}
 
 /** Whether the page asks for itself anew in that time, which is let pass. */
 async function loadsIn10Seconds(page: Page): Promise<boolean> {

@@ -86,6 +86,13 @@ export async function fillPanel({ sql }: Pick<TestDatabase, "sql">, now = new Da
     select kind, path, date_trunc('minute', at), code, count, at, reason, null, 0.4, ${"y".repeat(64)}
     from json_to_recordset(${JSON.stringify(refused)}::text::json) as one
       (kind text, path text, code text, count bigint, at timestamptz, reason text)`;
+  await sql`insert into refused_in_a_row values ('battlemetrics', ${longPath}, 7, false)`;
+  await sql`
+    insert into alert_messages (at, channel, cause, connection, is_over, text, tries, next_try_at, sent_at, problem)
+    values (now() - interval '1 hour', 'discord', 'refusing', ${`battlemetrics/${longPath}`}, false,
+        ${`The last requests to "${longPath}" were refused.`}, 1, null, now(), null),
+      (now() - interval '1 minute', 'telegram', 'steam-away', '', false, 'Steam has not answered for 15 minutes.', 3,
+        now() + interval '5 minutes', null, 'Telegram answered 401: the token is wrong')`;
 }
 
 type NewConnection = {

@@ -1,4 +1,3 @@
-import type { Channel } from "../../watch/alert-channels.ts";
 import type { State } from "../../watch/health.ts";
 
 /** How connections stand, and what to do about it. */
@@ -35,6 +34,9 @@ export const health = {
   } as Record<string, string>,
   otherCure: "The list of refusals says more.",
   lastRefused: "Last refused",
+  /** `%` is the time. */
+  noAnswer: "No answer since %. What you see may be out of date.",
+  signedOut: "You are signed out, so this page is no longer updated.",
   pause: "Pause",
   resume: "Resume",
   expect: "Expect a delivery every … hours",
@@ -55,7 +57,6 @@ export const alerts = {
   title: "Alerts",
   hint: "The service tells you when something stops working, and once more when it works again.",
   channels: "Sent to",
-  channel: { discord: "Discord", telegram: "Telegram", url: "URL" } satisfies Record<Channel, string>,
   noChannel:
     "No alerts are set up, so nobody is told. Fill in [ALERTS] in the config file (Discord, Telegram or the address of another service), then restart the service.",
   test: "Send a test",
