@@ -38,7 +38,7 @@ export function connectionList(reader: Reader, standings: readonly Standing[]): 
 <td data-label="${words.lastAccepted}">${ago(reader, summary?.acceptedAt ?? null)}</td>
 <td data-label="${words.lastRefused}" class="text"><span>${ago(reader, summary?.refusedAt ?? null)}${summary?.refusedCode && html`<small>${refusalWords(reader.texts, summary.refusedCode)}</small>`}</span></td>
 <td data-label="${words.ofDay}" class="number">${dayCounts(reader, summary)}</td>
-<td>${switchForm(reader, connection, true)}</td></tr>`;
+<td data-label="${reader.texts.health.switch}">${switchForm(reader, connection, true)}</td></tr>`;
   });
   return html`<div class="head"><h1>${words.title}</h1><div class="row">
 <a class="button main" href="/admin/connections/new/battlemetrics/">${words.add.battlemetrics}</a>
@@ -46,7 +46,7 @@ export function connectionList(reader: Reader, standings: readonly Standing[]): 
 <div class="card" data-live="connections">${
     standings.length === 0
       ? html`<p class="empty">${words.none}</p>`
-      : html`<table class="stack"><thead><tr><th>${words.connection}</th><th>${words.state}</th><th>${words.game}</th><th>${words.lastAccepted}</th><th>${words.lastRefused}</th><th class="number">${words.ofDay}</th><th></th></tr></thead><tbody>${rows}</tbody></table>`
+      : html`<table class="stack"><thead><tr><th>${words.connection}</th><th>${words.state}</th><th>${words.game}</th><th>${words.lastAccepted}</th><th>${words.lastRefused}</th><th class="number">${words.ofDay}</th><th>${reader.texts.health.switch}</th></tr></thead><tbody>${rows}</tbody></table>`
   }</div>`;
 }
 

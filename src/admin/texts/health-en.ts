@@ -37,6 +37,7 @@ export const health = {
   /** `%` is the time. */
   noAnswer: "No answer since %. What you see may be out of date.",
   signedOut: "You are signed out, so this page is no longer updated.",
+  switch: "Switch",
   pause: "Pause",
   resume: "Resume",
   expect: "Expect a delivery every … hours",
