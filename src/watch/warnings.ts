@@ -8,8 +8,8 @@ export type Warning =
   | { code: "no-connection" | "no-steam-key" | "hmac-off" }
   | { code: "steam-fails"; reason: string }
   | { code: "silent" | "no-secret" | "bad-signatures" | "stale-timestamps"; connection: Connection; at: string | null }
-  /** `reason` names the field: what is wrong with it, or only its name. */
-  | { code: "malformed" | "ignored"; connection: Connection; at: string | null; reason: string };
+  /** `reason` names the field: what is wrong with it, or only its name; of "refusing" it says why the last was refused. */
+  | { code: "malformed" | "ignored" | "refusing"; connection: Connection; at: string | null; reason: string };
 
 const badSignaturesInARow = 3;
 const fewestIgnored = 3;
@@ -30,6 +30,8 @@ export function warningsOf({ config, connections, summaries, steam, now }: Judge
       found.push({ code: "bad-signatures", connection, at: summary?.refusedAt ?? null });
     else if (summary && connection.kind === "battlemetrics" && isMostlyMalformed(summary, refusedLast))
       found.push({ code: "malformed", connection, at: summary.refusedAt, reason: summary.malformedReason ?? "" });
+    else if (summary && stateOf(connection, summary, now) === "refusing")
+      found.push({ code: "refusing", connection, at: summary.refusedAt, reason: summary.refusedReason ?? "" });
     else if (summary && connection.kind === "battlemetrics" && isMostlyIgnored(summary))
       found.push({ code: "ignored", connection, at, reason: summary.ignoredField ?? "" });
     else if (stateOf(connection, { acceptedAt: at, refusedInARow: 0 }, now) === "late")

@@ -61,6 +61,15 @@ test("warnings say what is not as it should be, and nothing when all is well", a
   assert.deepEqual(codes({ summaries: [{ ...wrong, acceptedAt: "2026-01-02T11:31:00.000Z", malformed: 6 }] }), [
     "malformed",
   ]);
+  const unsigned = { ...summary, refusedInARow: 3, refusedCode: "no-signature", refusedAt: "2026-01-02T11:30:00.000Z" };
+  assert.deepEqual(codes({ summaries: [unsigned] }), ["refusing"]);
+  assert.deepEqual(codes({ summaries: [{ ...unsigned, refusedInARow: 2 }] }), []);
+  assert.deepEqual(
+    codes({ summaries: [{ ...silent, refusedAt: null }], connections: [{ ...bm, isPaused: true }] }),
+    [],
+  );
+  assert.deepEqual(codes({ summaries: [silent], connections: [{ ...bm, expectHours: null }] }), []);
+  assert.deepEqual(codes({ summaries: [summary], connections: [{ ...bm, expectHours: 1 }] }), ["silent"]);
   assert.deepEqual(codes({ summaries: [{ ...summary, ignored: 5 }] }), []);
   assert.deepEqual(codes({ summaries: [{ ...summary, ignored: 6 }] }), ["ignored"]);
   assert.deepEqual(codes({ summaries: [{ ...summary, accepted: 0, ignored: 2 }] }), []);

@@ -147,6 +147,7 @@ export const en = {
       "the signed time is far from this server's clock. Check the clock of this machine (timedatectl).",
     malformed:
       "deliveries are refused because a field of the body is wrong. Correct the body of the webhook on BattleMetrics:",
+    refusing: "the last requests were refused:",
     ignored:
       "most deliveries are ignored because a field of the body is empty. Compare the body of the webhook on BattleMetrics with the one on this connection's page:",
   },
