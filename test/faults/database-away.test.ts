@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { appendFile, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -120,8 +120,9 @@ describe("while the database", () => {
       fault: async () => {
         await postgres.end("SIGINT");
         await run("cp", ["-a", `${postgres.folder}/.`, folder]);
+        // Before it starts: what it took in between would be in no copy.
+        await appendFile(join(postgres.folder, "pg/postgresql.auto.conf"), "default_transaction_read_only = 'on'\n");
         await postgres.start();
-        await setReadOnly(postgres, "on");
       },
       end: async () => {
         successor = await startPostgres({ dataDir: folder });
