@@ -1,15 +1,23 @@
+import type { Day } from "../calendar.ts";
 import { type Html, html } from "../html.ts";
+import type { SteamId } from "../parse.ts";
+import type { PlayedDay } from "../players/days.ts";
 import type { NewestPlayer, Totals } from "../players/statistics.ts";
 import type { GateStatus } from "../steam-gate.ts";
 import { type HourlyCount, hoursOf, type Summary } from "../watch/activity.ts";
 import type { Warning } from "../watch/warnings.ts";
 import { endedWords, histogram, hoursChart, legend } from "./charts.ts";
 import { pageOf } from "./connections-page.ts";
+import { everybodysDays } from "./days-chart.ts";
+import { playerCell } from "./player-cell.ts";
 import { ago, bytes, hours, number, type Reader } from "./reader.ts";
 
 export type Overview = {
   totals: Totals;
   newest: readonly NewestPlayer[];
+  names: ReadonlyMap<SteamId, string>;
+  /** Undefined where no days are kept. */
+  played: { today: Day; played: readonly PlayedDay[] } | undefined;
   counts: readonly HourlyCount[];
   /** Requests to no connection. */
   strangers: readonly Summary[];
@@ -51,9 +59,10 @@ ${strangersLine(reader, shown.strangers)}
       ["accepted", reader.texts.players.battlemetrics],
     ],
   )}</section>
-<section class="card"><h2>${words.newest}</h2>${newestTable(reader, shown.newest)}</section>
+<section class="card"><h2>${words.newest}</h2>${newestTable(reader, shown)}</section>
 </div>
-</div>`;
+</div>
+${shown.played && everybodysDays(reader, shown.played)}`;
 }
 
 function sumOf(ended: ReturnType<typeof hoursOf>) {
@@ -77,13 +86,13 @@ function steamState(reader: Reader, { steam, hasKey }: Overview): Html {
   return html`<span class="state bad">${words.steamFails}</span><small>${steam.reason}</small>${last}`;
 }
 
-function newestTable(reader: Reader, players: readonly NewestPlayer[]): Html {
+function newestTable(reader: Reader, { newest: players, names }: Overview): Html {
   const { overview: words, players: columns } = reader.texts;
   if (players.length === 0) return html`<p class="empty">${words.noPlayers}</p>`;
   return html`<table class="stack"><thead><tr><th>${columns.player}</th><th class="number">Steam</th><th class="number">${columns.battlemetrics}</th><th>${columns.created}</th></tr></thead>
 <tbody>${players.map(
     ({ steamId, steamSeconds, bmSeconds, createdAt }) => html`<tr>
-<td data-label="${columns.player}"><a href="/admin/players/${steamId}/" class="id">${steamId}</a></td>
+<td data-label="${columns.player}">${playerCell(steamId, names)}</td>
 <td data-label="Steam" class="number">${hours(reader, steamSeconds)}</td>
 <td data-label="${columns.battlemetrics}" class="number">${hours(reader, bmSeconds)}</td>
 <td data-label="${columns.created}">${ago(reader, createdAt)}</td></tr>`,

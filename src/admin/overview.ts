@@ -1,11 +1,17 @@
+import { daysBefore } from "../calendar.ts";
 import type { Config } from "../config.ts";
 import { connectionsIn } from "../connections/connections.ts";
 import { isEmbedded } from "../database/open.ts";
 import type { Way } from "../database/way.ts";
+import type { Names } from "../names.ts";
+import { onceAMinute } from "../once-a-minute.ts";
+import { daysIn } from "../players/days.ts";
+import { historyOf } from "../players/deliveries.ts";
 import { statisticsIn } from "../players/statistics.ts";
 import type { Steam } from "../steam.ts";
 import { activityIn } from "../watch/activity.ts";
 import { warningsOf } from "../watch/warnings.ts";
+import { overviewDays } from "./days-chart.ts";
 import { overviewPage } from "./overview-page.ts";
 import { type PageHandler, page } from "./page.ts";
 
@@ -15,29 +21,44 @@ export type OverviewDeps = {
   config: Config;
   database: Way;
   steam: Pick<Steam, "status">;
+  names: Names;
   now: () => Date;
 };
 
 /** The first page: how everything stands, at a glance. */
-export function overviewRoutes({ config, database, steam, now }: OverviewDeps): Record<string, PageHandler> {
+export function overviewRoutes({ config, database, steam, names, now }: OverviewDeps): Record<string, PageHandler> {
   const activity = activityIn(database);
   const statistics = statisticsIn(database, now);
   const connections = connectionsIn(database);
 
+  const history = historyOf(config.HISTORY);
+  const days = daysIn(database);
+  /** A page that stays open is loaded often. */
+  const lastDays = onceAMinute(now, async () => {
+    const today = history.dayOf(now());
+    return { today, played: await days.ofAll(daysBefore(today, overviewDays - 1), today) };
+  });
+  async function newestWithNames() {
+    const newest = await statistics.newest(newestPlayers);
+    return { newest, names: await names(newest.map(({ steamId }) => steamId)) };
+  }
+
   return {
     "GET /admin/": async ({ reader }) => {
-      const [totals, newest, counts, summaries, all] = await Promise.all([
+      const [totals, newest, counts, summaries, all, played] = await Promise.all([
         statistics.totals(),
-        statistics.newest(newestPlayers),
+        newestWithNames(),
         activity.hourly(),
         activity.summaries(),
         connections.list(),
+        history.keepDays > 0 ? lastDays() : undefined,
       ]);
       const status = steam.status();
       const warnings = warningsOf({ config, connections: all, summaries, steam: status, now: now() });
       const body = overviewPage(reader, {
         totals,
-        newest,
+        ...newest,
+        played,
         counts,
         strangers: summaries.filter(({ path }) => path === ""),
         steam: status,

@@ -35,8 +35,26 @@ const reads = { batchSize: 500, waitingItems: 2_000, concernsAll };
 /** One after another: a long list takes a part of a second, and the deliveries want the database too. */
 const lists = { batchSize: 20, waitingItems: 200, concernsAll };
 
+/** What all players together played on a day, in all games; each player counts once. */
+export type PlayedDay = { day: Day; players: number; seconds: number };
+
 /** What the days tell. Throws the Refusals "database-away" and "overloaded". */
 export function daysIn(database: Pick<Database, "run">) {
+  const games = () =>
+    database.run(async (sql) => {
+      const rows = await sql<{ gameId: number }[]>`
+        with recursive games (game_id) as (
+          select min(game_id) from playtime_days
+          union all
+          select (select min(game_id) from playtime_days where game_id > games.game_id) from games where game_id is not null
+        )
+        select game_id as "gameId" from games where game_id is not null
+        order by (
+          select count(*) from playtime_days as played
+          where played.game_id = games.game_id and day > current_date - 31) desc, game_id`;
+      return rows.map(({ gameId }) => gameId);
+    });
+
   return {
     /** In the order asked; undefined for players of whom BattleMetrics told nothing. */
     lately: coalesce<AskedLately, (Lately | undefined)[]>({
@@ -54,20 +72,18 @@ export function daysIn(database: Pick<Database, "run">) {
           where steam_id = ${steamId} and day between ${from}::date and ${to}::date order by day, game_id`,
       ),
     /** The games of which days are stored, the one first that most played in the last month. */
-    games: () =>
-      database.run(async (sql) => {
-        const rows = await sql<{ gameId: number }[]>`
-          with recursive games (game_id) as (
-            select min(game_id) from playtime_days
-            union all
-            select (select min(game_id) from playtime_days where game_id > games.game_id) from games where game_id is not null
-          )
-          select game_id as "gameId" from games where game_id is not null
-          order by (
-            select count(*) from playtime_days as played
-            where played.game_id = games.game_id and day > current_date - 31) desc, game_id`;
-        return rows.map(({ gameId }) => gameId);
-      }),
+    games,
+    /** Of all players together, the oldest day first; those on which nobody played are left out. */
+    ofAll: async (from: Day, to: Day) => {
+      // Named one by one, so that an index serves the days.
+      const all = await games();
+      return database.run(
+        (sql) => sql<PlayedDay[]>`
+          select day::text as day, count(distinct steam_id)::int as players, sum(seconds)::float8 as seconds from playtime_days
+          where game_id = any(${arrayOf(all, (gameId) => gameId)}::int[]) and day between ${from}::date and ${to}::date
+          group by playtime_days.day order by playtime_days.day`,
+      );
+    },
   };
 
   // Each player's days are one range of the primary key. All comes as one text, since each row and column costs in the driver.

@@ -1,7 +1,7 @@
 import type { Database } from "../database/connect.ts";
+import { onceAMinute } from "../once-a-minute.ts";
 import type { SteamId } from "../parse.ts";
 
-const freshMs = 60_000;
 /** How many pages of 8 KB are read: all of a table with up to about 200,000 players, a part of a larger one. */
 const wholePages = 2_500;
 const sampledPages = 600;
@@ -32,19 +32,8 @@ export type NewestPlayer = {
 
 /** Figures about all players. They are kept for a minute, and of a large table only a part is looked at. */
 export function statisticsIn(database: Pick<Database, "run">, now: () => Date = () => new Date()) {
-  let kept: { atMs: number; totals: Promise<Totals> } | undefined;
-
   return {
-    totals: (): Promise<Totals> => {
-      const nowMs = now().getTime();
-      if (kept && nowMs - kept.atMs < freshMs) return kept.totals;
-      const made = { atMs: nowMs, totals: readTotals(database) };
-      kept = made;
-      made.totals.catch(() => {
-        if (kept === made) kept = undefined;
-      });
-      return made.totals;
-    },
+    totals: onceAMinute(now, () => readTotals(database)),
     newest: (count: number) =>
       database.run(
         (sql) => sql<NewestPlayer[]>`

@@ -82,6 +82,8 @@ const overviewOf = (text: string) => ({
     databaseBytes: 1e9,
     postgresVersion: text,
   },
+  names: new Map(),
+  played: undefined,
   newest: [],
   counts: [{ hour: "2026-01-02T04:00:00.000Z", kind: "script" as const, outcome: "accepted" as const, count: 5 }],
   strangers: [summaryOf("", text)],

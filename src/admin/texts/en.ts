@@ -107,6 +107,11 @@ export const en = {
   },
   kinds: { battlemetrics: "BattleMetrics", script: "Script" },
   overview: {
+    activePlayers: "Active players a day",
+    hoursPlayed: "Time played a day",
+    onAverage: (value: string) => `${value} on average, over 30 days`,
+    day: "Day",
+    noDays: "No time was counted in the last 30 days.",
     players: "Known players",
     steam: "Steam",
     steamCalls: "Steam calls today",

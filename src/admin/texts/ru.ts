@@ -103,6 +103,11 @@ export const ru: Texts = {
   },
   kinds: { battlemetrics: "BattleMetrics", script: "Скрипт" },
   overview: {
+    activePlayers: "Активные игроки по дням",
+    hoursPlayed: "Время игры по дням",
+    onAverage: (value: string) => `в среднем ${value}, за 30 дней`,
+    day: "День",
+    noDays: "За последние 30 дней время не засчитано.",
     players: "Известно игроков",
     steam: "Steam",
     steamCalls: "Запросов к Steam сегодня",
