@@ -6,7 +6,7 @@ import { type AcceptedRequest, keptRequests, type RefusedRequests, type Summary 
 import type { Standing } from "../watch/health.ts";
 import { confirmation } from "./confirmation-page.ts";
 import { ago, moment, number, type Reader } from "./reader.ts";
-import { adviceOn, refusalWords, stateWords } from "./state-words.ts";
+import { adviceOn, cureOf, refusalWords, stateWords } from "./state-words.ts";
 import type { Texts } from "./texts/en.ts";
 
 const squad = "393380";
@@ -240,13 +240,21 @@ function acceptedTable(reader: Reader, requests: readonly AcceptedRequest[]): Ht
   )}</tbody></table>`;
 }
 
+/** Those with the same reason are one row, the newest reason on top; each single one on demand. */
 function refusedTable(reader: Reader, requests: readonly RefusedRequests[]): Html {
-  const { connections: words } = reader.texts;
+  const { connections: words, health } = reader.texts;
   if (requests.length === 0) return html`<p class="empty">${words.nothingRefused}</p>`;
-  return html`<table class="stack"><thead><tr><th>${words.time}</th><th>${words.reason}</th><th class="number">${words.times}</th><th>${words.player}</th><th class="number">${words.duration}</th><th>X-Request-ID</th></tr></thead><tbody>${requests.map(
-    (one) =>
-      html`<tr><td data-label="${words.time}">${moment(reader, one.at)}</td><td data-label="${words.reason}" class="text"><span>${refusalWords(reader.texts, one.code)}<small><code>${one.code}</code> ${one.reason}</small></span></td><td data-label="${words.times}" class="number">${number(reader, one.count)}</td><td data-label="${words.player}">${playerLink(reader, one.steamId, 0)}</td><td data-label="${words.duration}" class="number">${milliseconds(reader, one.durationMs)}</td><td data-label="X-Request-ID" class="text"><small>${one.requestId ?? "–"}</small></td></tr>`,
-  )}</tbody></table>`;
+  const rows = [...new Set(requests.map(({ code }) => code))].map((code) => {
+    const alike = requests.filter((one) => one.code === code);
+    const count = alike.reduce((sum, one) => sum + one.count, 0);
+    const details = alike.map(
+      (one) =>
+        html`<li>${moment(reader, one.at)} · ${number(reader, one.count)} × ${one.reason}<small>${playerLink(reader, one.steamId, 0)} · ${milliseconds(reader, one.durationMs)} · ${one.requestId ?? "–"}</small></li>`,
+    );
+    return html`<tr><td data-label="${words.time}">${moment(reader, alike[0]?.at ?? null)}</td><td data-label="${words.reason}" class="text"><span>${refusalWords(reader.texts, code)}<small><code>${code}</code> ${cureOf(reader.texts, code)}</small></span></td><td data-label="${words.times}" class="number">${number(reader, count)}</td></tr>
+<tr class="details"><td colspan="3" class="text"><details><summary>${health.details}</summary><ul>${details}</ul></details></td></tr>`;
+  });
+  return html`<table class="stack refusals"><thead><tr><th>${words.time}</th><th>${words.reason}</th><th class="number">${words.times}</th></tr></thead><tbody>${rows}</tbody></table>`;
 }
 
 function playerLink({ texts }: Reader, steamId: string | null, players: number): Html {

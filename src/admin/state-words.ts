@@ -11,13 +11,13 @@ export function stateWords(texts: Texts, { connection: { kind }, state, summary 
 
 /** What is wrong, and what to do about it; "" where nothing is. */
 export function adviceOn(texts: Texts, { connection, state, summary }: Standing, now: Date): string {
-  const { advice, cures, otherCure } = texts.health;
+  const { advice, otherCure } = texts.health;
   const isScript = connection.kind === "script";
   switch (state) {
     case "up":
       return "";
     case "refusing":
-      return cures[summary?.refusedCode ?? ""] ?? otherCure;
+      return cureOf(texts, summary?.refusedCode ?? "") || otherCure;
     case "off":
       return isScript ? advice.offScript : advice.off;
     case "waiting":
@@ -32,4 +32,9 @@ const longMs = 3_600_000;
 
 export function refusalWords({ refused }: Texts, code: string): string {
   return Object.hasOwn(refused, code) ? refused[code as keyof typeof refused] : code;
+}
+
+/** What to do about a refusal; "" where its own words say it. */
+export function cureOf({ health: { cures } }: Texts, code: string): string {
+  return Object.hasOwn(cures, code) ? (cures[code] ?? "") : "";
 }

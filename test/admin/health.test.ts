@@ -137,6 +137,23 @@ test("the hours after which it is late stand in the form: a number, or nothing f
   assert.match(await standing("bm"), /^up/);
 });
 
+test("refusals with the same reason are one row with their number and a cure, the newest reason on top", async () => {
+  await bm("bm");
+  await db.sql`
+    insert into refused_requests (kind, path, minute, code, count, at, reason, duration_ms)
+    select 'battlemetrics', 'bm', minute, 'bad-signature', 17, minute, 'reason ' || back, 1
+    from (select back, date_trunc('minute', now()) - back * interval '1 minute' as minute from generate_series(1, 3) as back) as one`;
+  await db.sql`
+    insert into refused_requests (kind, path, minute, code, count, at, reason, duration_ms)
+    values ('battlemetrics', 'bm', date_trunc('minute', now()), 'malformed', 1, now(), 'playtime must be a number', 1)`;
+  const { html } = await browser.get(pageOf("bm"));
+  const table = textOf(/<table class="stack refusals">.*?<\/table>/s.exec(html)?.[0] ?? "");
+  assert.match(
+    table,
+    /The body has the wrong form malformed Compare .* 1 Details .*playtime must be a number.*The signature does not match.* bad-signature Set the same secret here and at the sender\. 51 Details .*17 × reason 1.*17 × reason 3/,
+  );
+});
+
 test("states are told in Russian too", async () => {
   await bm("bm");
   const russian = await browser.get(pageOf("bm"), { "accept-language": "ru" });

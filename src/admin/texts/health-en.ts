@@ -38,6 +38,7 @@ export const health = {
   noAnswer: "No answer since %. What you see may be out of date.",
   signedOut: "You are signed out, so this page is no longer updated.",
   switch: "Switch",
+  details: "Details",
   pause: "Pause",
   resume: "Resume",
   expect: "Expect a delivery every … hours",
