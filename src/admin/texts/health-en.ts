@@ -30,7 +30,7 @@ export const health = {
     "bad-signature": "Set the same secret here and at the sender.",
     "no-signature": "Enter the secret of this connection at the sender.",
     "stale-timestamp": "Check the clock of this machine (timedatectl).",
-    malformed: "Compare the body at the sender with the one below.",
+    malformed: "Compare the body at the sender with the one on this page.",
   } as Record<string, string>,
   otherCure: "The list of refusals says more.",
   lastRefused: "Last refused",
