@@ -1,14 +1,14 @@
 import { isSocket, parseHosts, sslmodes, type Target } from "./target.ts";
 import { parseUrl } from "./url.ts";
 
-/** Where a database is, as somebody says it. */
+/** Where a database is, as the operator wrote it. */
 export type Address = UrlAddress | ServerAddress | SocketAddress;
 
 export type UrlAddress = {
   url: string;
-  /** Where it is given, for messages; default: DATABASE_URL. */
+  /** The name of the setting, for messages; default: DATABASE_URL. */
   place?: string;
-  /** Statements stay prepared only if the address says so too. */
+  /** Statements stay prepared only if the address also allows it. */
   prepare?: boolean;
 };
 
@@ -23,10 +23,10 @@ export type ServerAddress = {
   prepare?: boolean;
 };
 
-/** The folder of a unix socket, whatever letters its name has; nobody asks for a password there. */
+/** The folder of a unix socket; its name may hold any characters. No password is needed there. */
 export type SocketAddress = { socketDir: string; database: string; user: string };
 
-/** Throws Malformed, with nothing of the password in it. */
+/** Throws Malformed, whose message never holds the password. */
 export function targetOf(address: Address): Target {
   if ("url" in address) {
     const { target } = parsed(address);
@@ -49,7 +49,7 @@ export function targetOf(address: Address): Target {
   };
 }
 
-/** Sentences for the operator about what the address holds and does nothing. Throws Malformed as `targetOf` does. */
+/** Sentences for the operator about parts of the address that have no effect. Throws Malformed as `targetOf` does. */
 export function remarksOf(address: Address): string[] {
   return "url" in address ? parsed(address).remarks : [];
 }

@@ -4,8 +4,8 @@ import { DatabaseProblem } from "./problem.ts";
 const leastMajor = 12;
 
 /**
- * Throws DatabaseProblem for a server that speaks Postgres' language and is something else or too old, and an error with
- * Postgres' code 25006 for one that can only be read, if it must be written.
+ * Throws DatabaseProblem for a server that speaks Postgres' protocol but is another product, or too old. Where we must write,
+ * throws an error with Postgres' code 25006 for a server that is read-only.
  */
 export async function checkServer(sql: Sql, mustWrite: boolean): Promise<void> {
   const [server] = await sql<{ version: string; number: number; isReadOnly: boolean }[]>`
@@ -24,7 +24,7 @@ export async function checkServer(sql: Sql, mustWrite: boolean): Promise<void> {
   if (isReadOnly && mustWrite) throw readOnlyServer();
 }
 
-/** A standby, or a server in recovery: it passes when a failover is over. */
+/** Of a standby, or of a server in recovery: waiting helps, until a failover is over. */
 export function readOnlyServer(): Error {
   return Object.assign(new Error("this server can only be read: it is a standby, or in recovery"), { code: readOnly });
 }

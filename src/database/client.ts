@@ -8,9 +8,9 @@ export type Sql = postgres.Sql;
 export const connectMs = 3_000;
 
 export type ClientOptions = {
-  /** Which of the address's hosts; default: the first. */
+  /** The host to use when the address has several; default: the first. */
   host?: Host;
-  /** The server ends a statement after so long; 0: never; undefined: as the server thinks. */
+  /** After how long the server ends a statement; 0: never; undefined: the server's own setting. */
   statementMs?: number | undefined;
   /** Told when a connection has ended, for whatever reason. */
   onclose?: () => void;
@@ -24,23 +24,23 @@ export function createClient(address: Address, max: number, options: ClientOptio
   const { statementMs, onclose = () => {} } = options;
   const { hosts, database, user, password, sslmode, prepare, startup } = targetOf(address);
   const host = options.host ?? hosts[0] ?? { host: "localhost", port: 5432 };
-  // As text, since the driver leaves out a zero.
+  // As text: the driver would leave out the number 0.
   const limit: Record<string, string> = statementMs === undefined ? {} : { statement_timeout: String(statementMs) };
-  // What is missing here the driver takes from PG… variables of the environment.
+  // The driver takes whatever is missing here from PG… environment variables.
   const said = {
     host: host.host,
     port: host.port,
     path: isSocket(host) ? `${host.host}/.s.PGSQL.${host.port}` : undefined,
     database,
     user,
-    // As a function, since it would look elsewhere for one that is empty.
+    // As a function: for an empty password the driver would look elsewhere.
     password: () => password,
     ssl: tlsOf(sslmode),
     sslnegotiation: null,
     max,
     connect_timeout: connectMs / 1_000,
     idle_timeout: 0,
-    // Its own, of 30 to 60 minutes, would end a backup that takes longer.
+    // The driver's default of 30 to 60 minutes would end a longer backup.
     max_lifetime: null,
     max_pipeline: 100,
     keep_alive: 60,
@@ -49,7 +49,7 @@ export function createClient(address: Address, max: number, options: ClientOptio
     // Array types are not needed: arrays go as text.
     fetch_types: false,
     publications: "alltables",
-    // Its own grows to 20 s; ours must not delay the return by more than a blink.
+    // The driver's own pause grows to 20 s; ours must hardly delay the return of the database.
     backoff: (retries: number) => Math.min(0.05 * 2 ** retries, 0.5),
     onnotice: () => {},
     onclose,
@@ -57,7 +57,7 @@ export function createClient(address: Address, max: number, options: ClientOptio
     connection: { application_name: "playtime-service", TimeZone: "UTC", DateStyle: "ISO", ...startup, ...limit },
   };
   const { options: parsed } = postgres(said);
-  // Options that are parsed already are taken as they are. Only so can it be said that any server will do, and can a host
+  // The driver takes options that are parsed already as they are. Only so can it be said that any server will do, and can a host
   // hold a colon.
   const own = { host: [host.host], port: [host.port], target_session_attrs: undefined };
   const client = postgres(Object.assign({}, said, parsed, own));
@@ -75,10 +75,10 @@ const timestamptz = 1184;
 
 /**
  * `2026-01-02 03:04:05.678901+00`, as Postgres writes a time in UTC, becomes `2026-01-02T03:04:05.678Z`. Our answers hold
- * times as text; to make and print a Date of each took a third of the time of a query of 100 players.
+ * times as text; making and printing a Date for each took a third of the time of a query for 100 players.
  */
 export function isoTime(text: string): string {
-  // Nearly every time has three digits or more; fewer pieces are less to collect.
+  // Nearly every time has three digits or more, so one slice is enough; fewer strings are less work for the garbage collector.
   if (text.length >= "2026-01-02 03:04:05.678+00".length) return `${text.slice(0, 10)}T${text.slice(11, 23)}Z`;
   return `${text.slice(0, 10)}T${text.slice(11, 19)}.${text.slice(20, -3).padEnd(3, "0")}Z`;
 }

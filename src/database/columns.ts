@@ -4,18 +4,18 @@ import { arrayOf, quotedArrayOf } from "./rows.ts";
 
 /** A column of a table, described once for everything that reads or writes it. */
 export type Column<Value = unknown> = {
-  /** In the database, in tables for spreadsheets and in backups. */
+  /** Its name in the database, in tables for spreadsheets and in backups. */
   column: string;
   type: "bool" | "date" | "int4" | "int8" | "text" | "timestamptz";
-  /** Reads a value of a backup. */
+  /** Reads a value from a backup. */
   parse: Parser<Value>;
-  /** A moment that somebody told us. One in the future would outrank everything that comes later: it is stored as now. */
+  /** A time that came from outside. A time in the future would count as newer than everything that comes later, so it is stored as now. */
   isTold?: true;
   /** The column that a backup without this one holds instead. */
   formerly?: string;
 };
 
-/** Under the names that a row has in code. */
+/** By the names that the columns have in code. */
 export type Columns = Readonly<Record<string, Column>>;
 export type RowOf<Described extends Columns> = { [Name in keyof Described]: ReturnType<Described[Name]["parse"]> };
 
@@ -41,19 +41,19 @@ export function jsonArray(sql: Sql, columns: Columns) {
   return sql`json_build_array(${separated(sql, values)})::text`;
 }
 
-/** Reads a row of a backup. What comes back throws Malformed, with the column's name. */
+/** Makes a reader for rows of a backup. The reader throws Malformed, with the column's name. */
 export function rowParser<Described extends Columns>(columns: Described) {
   const all = Object.entries(columns);
   return (given: Record<string, unknown>): RowOf<Described> => {
     const row: Record<string, unknown> = {};
     for (const [name, { column, parse, formerly = column }] of all)
       row[name] = parse(given[column in given ? column : formerly], column);
-    // What each `parse` returns is what RowOf says.
+    // RowOf is derived from what each `parse` returns.
     return row as RowOf<Described>;
   };
 }
 
-/** Inserts rows; one parameter a column, however many they are. */
+/** Inserts rows, with one parameter per column however many rows there are. */
 export function insertRows<Described extends Columns>(
   sql: Sql,
   table: string,

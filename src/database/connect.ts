@@ -7,32 +7,32 @@ export type { Address } from "./address.ts";
 export { createClient, isoTime, type Sql } from "./client.ts";
 
 /**
- * A database that may go away and come back, by two ways that do not touch each other: deliveries and queries go by `run`,
- * all else by `aside`: panel, activity, statistics, backups and commands. What is `alone` is always aside.
+ * A database that may go away and come back. It is reached by two separate ways: deliveries and queries use `run`; everything
+ * else uses `aside` (panel, activity, statistics, backups, commands). Work that runs `alone` always uses `aside`.
  */
 export type Database = Way & {
   aside: Way;
   /** Whether it answers and can be written; asked at most once a second. */
   answers: () => Promise<boolean>;
-  /** Of both ways together; whether it is up, the deliveries say. */
+  /** Of both ways together; whether the database is up is judged by deliveries alone. */
   status: () => WayStatus;
   close: () => Promise<void>;
 };
 
 /**
- * Together not more than the embedded database has, with a command that runs beside: it takes as many as `aside`. Writes and
- * reads go in batches, so that more would gain nothing.
+ * Together with a command that runs beside the service (it takes as many as `aside`), no more than the embedded database has.
+ * Writes and reads go in batches, so more connections would gain nothing.
  */
 const connections = { deliveries: 5, aside: 2 };
 
-/** So long after a refusal only a write tells whether there is room: a small service may get a delivery a minute. */
+/** For this long after a refusal only a write shows whether there is room: a small service may get one delivery a minute. */
 const doubtMs = 60_000;
-/** About 200 KB, more than what is left in the files of a table. */
+/** About 200 KB: more than the free space that a table's files may still have. */
 const probeRows = 3_000;
 
 export type ConnectOptions = {
   server?: Server;
-  /** How many of `aside`'s connections may be `alone`; the others stay free for what is short. */
+  /** How many of `aside`'s connections may be `alone`; the others stay free for short work. */
   longAtOnce?: number;
 };
 
@@ -58,7 +58,7 @@ export function connect(address: Address, log: Log, options: ConnectOptions = {}
     }
   }
 
-  /** A disk that was full is full until something could be written: a table that ends with its statement. */
+  /** A full disk counts as full until a write succeeds: here into a table that is gone when its statement ends. */
   async function hasRoom(): Promise<boolean> {
     if (deliveries.refusedSinceMs() > doubtMs) return true;
     try {

@@ -1,10 +1,10 @@
 import type { Sql } from "./client.ts";
 
 /**
- * What lies behind this moment was written by a clock that was ahead once, and must not be believed: else a player's times, or
- * a session, would stay as they are until that day comes. Two machines' clocks may differ by a little less.
+ * A stored time after this moment was written while a clock was ahead, and is not believed: else a player's times, or a session,
+ * would stay as they are until that day comes. The clocks of two machines may differ by a little less than this.
  */
 export const farFuture = (sql: Sql) => sql`(now() + interval '1 minute')`;
 
-/** The same for moments that this process compares. */
+/** The same for times that this process compares. */
 export const farFutureMs = 60_000;

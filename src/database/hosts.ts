@@ -6,11 +6,11 @@ import { readOnly, readOnlyServer } from "./check.ts";
 import { connectMs, createClient } from "./client.ts";
 import { type Host, isSocket } from "./target.ts";
 
-/** Which of several hosts can be written. */
+/** Which of several hosts accepts writes. */
 export type Hosts = {
-  /** The one; all are asked at the same time, so that one which is silent holds up nobody. Throws why there is none. */
+  /** The host that accepts writes. All are asked at the same time, so a silent one delays nothing. Throws the reason when there is none. */
   writable: () => Promise<Host>;
-  /** The next `writable` asks again. */
+  /** Forgets the answer: the next `writable` asks again. */
   forget: () => void;
 };
 
@@ -56,7 +56,7 @@ async function isWritable(address: Address, host: Host, enough: AbortSignal): Pr
   const client = createClient(address, 1, { host });
   const late = sleep(connectMs, undefined, { signal: enough, ref: false }).then(
     () => Promise.reject(Object.assign(new Error(`no answer from ${nameOf(host)}`), { code: "CONNECT_TIMEOUT" })),
-    // Another one was quicker: nobody hears of this one.
+    // Another host was quicker: this one's failure does not matter.
     () => new Promise<never>(() => {}),
   );
   try {
@@ -71,7 +71,7 @@ async function isWritable(address: Address, host: Host, enough: AbortSignal): Pr
   }
 }
 
-/** First a problem that waiting does not solve, then that a host answers but is read-only. */
+/** The error to report: first one that waiting does not solve, then that a host answers but is read-only. */
 function reasonAmong(errors: unknown[]): unknown {
   const rank = (error: unknown) => {
     const code = errorCode(error);

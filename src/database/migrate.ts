@@ -9,8 +9,9 @@ export const sqlFolder = new URL("../../sql/", import.meta.url);
 /**
  * Runs each sql file that the database does not know yet, in the order of their names, each in a transaction together
  * with its record. Two processes that start together wait for each other. `sql` has a single connection. Returns the
- * names of the files that ran. `onlyNew`: nothing is changed in a database that a service has used.
- * Throws DatabaseProblem when the database knows a file that we do not have, does not let us, or would have to be changed.
+ * names of the files that ran. `onlyNew`: a database that a service has used stays unchanged.
+ * Throws DatabaseProblem when the database knows a file that we do not have, when we lack the rights, or when `onlyNew` forbids
+ * a change that is needed.
  */
 export async function migrate(sql: Sql, { folder = sqlFolder, onlyNew = false } = {}): Promise<string[]> {
   const files = (await readdir(folder)).filter((name) => name.endsWith(".sql")).sort();

@@ -79,7 +79,7 @@ function named(address: Address, log: Log) {
   }
 }
 
-/** Whether the service brings its database along. */
+/** Whether the database is the embedded one. */
 export const isEmbedded = (config: Config) => configured(config) === undefined;
 
 async function openEmbedded({ SERVER, POSTGRES }: Config, log: Log, { besideService, onGone, settings }: Options) {
@@ -110,7 +110,7 @@ async function openEmbedded({ SERVER, POSTGRES }: Config, log: Log, { besideServ
 const pauseMs = 500;
 const pauseMostMs = 5_000;
 
-/** A server that is not up yet is waited for; one log line a try. */
+/** Waits for a server that is not up yet; one log line per try. */
 async function waitAndMigrate(
   server: Server,
   { address, description }: { address: Address; description: string },
@@ -143,7 +143,7 @@ async function waitAndMigrate(
   }
 }
 
-/** Anything of the network, and a server that is starting, stopping, full or a standby; a wrong name or password will not heal. */
+/** Waiting helps with network errors and a server that starts, stops, is full or a standby; not with a wrong name or password. */
 function mayPass(error: unknown): boolean {
   const code = errorCode(error);
   return code.length !== 5 || /^(08|53|57|25006)/.test(code);

@@ -4,12 +4,12 @@ type Key = { steamId: SteamId; gameId: number };
 
 const keyOf = ({ steamId, gameId }: Key) => `${steamId}/${gameId}`;
 
-/** A column of rows as Postgres writes an array: one parameter, however many rows there are. Not for text that people wrote. */
+/** A column of rows as a Postgres array: one parameter, however many rows. Text that people typed goes by `quotedArrayOf`. */
 export function arrayOf<Row>(rows: readonly Row[], value: (row: Row) => string | number | null): string {
   return `{${rows.map((row) => value(row) ?? "null").join(",")}}`;
 }
 
-/** The same for any text. */
+/** The same, safe for any text. */
 export function quotedArrayOf<Row>(rows: readonly Row[], value: (row: Row) => string | null): string {
   return arrayOf(rows, (row) => {
     const text = value(row);
@@ -17,13 +17,13 @@ export function quotedArrayOf<Row>(rows: readonly Row[], value: (row: Row) => st
   });
 }
 
-/** As Postgres orders the keys: IDs are digits without zeros before them. */
+/** In the order that Postgres gives the keys: IDs are digits without leading zeros. */
 function byKey(a: Key, b: Key): number {
   if (a.steamId === b.steamId) return a.gameId - b.gameId;
   return a.steamId.length - b.steamId.length || (a.steamId < b.steamId ? -1 : 1);
 }
 
-/** One row a player and game, since an upsert refuses two; sorted by key, so that two writers cannot deadlock. */
+/** One row per player and game, since an upsert refuses two; sorted by key, so that two writers cannot deadlock. */
 export function newestOfEach<Row extends Key>(rows: Row[], compare: (a: Row, b: Row) => number): Row[] {
   if (rows.length === 1) return rows;
   const newest = new Map<string, Row>();

@@ -4,8 +4,8 @@ import type { Sql } from "./client.ts";
 export type Seat = { client: Sql | undefined };
 
 /**
- * Never more connections than `count`. Long work gets at most `longAtOnce` of them. The seat that was given back last is
- * taken first: few connections do most of the work, and the others need not be opened.
+ * At most `count` seats, of which long work gets at most `longAtOnce`. The seat that was given back last is taken first: so few
+ * connections do most of the work, and the others need not be opened.
  */
 export function createSeats(count: number, longAtOnce: number) {
   const all = Array.from({ length: count }, (): Seat => ({ client: undefined }));
@@ -30,7 +30,7 @@ export function createSeats(count: number, longAtOnce: number) {
 
   return {
     all,
-    /** When one is free, in the order of asking; undefined once `signal` ends the wait. */
+    /** Resolves when a seat is free, first come first served; undefined once `signal` ends the wait. */
     take: (isLong = false, signal?: AbortSignal): Promise<Seat | undefined> => {
       const seat = takeNow(isLong);
       if (seat) return Promise.resolve(seat);

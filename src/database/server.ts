@@ -7,13 +7,13 @@ import { isSocket } from "./target.ts";
 
 /** Makes connections to a database. */
 export type Server = {
-  /** One connection, opened when it is used, to the host that can be written. Throws why there is none among several. */
+  /** One connection, opened when it is used, to the host that can be written. With several hosts, throws the reason when none of them can. */
   client: (options: Omit<ClientOptions, "host">) => Promise<Sql>;
-  /** A connection was lost: the next one may lead elsewhere. */
+  /** Call it when a connection was lost: the next one may go to another host. */
   lost: () => void;
-  /** Whether a connection was refused because it brought a limit for statements; the next ones go without. */
+  /** Whether a connection was refused because it asked for a limit on statements; later ones go without it. */
   refusedLimit: (error: unknown) => boolean;
-  /** Whether a connection can be lost in silence. The other end of a unix socket cannot. */
+  /** Whether a connection can be lost without notice. On a unix socket it cannot. */
   mayHang: boolean;
 };
 

@@ -1,7 +1,7 @@
 import { isIPv6 } from "node:net";
 import { Malformed } from "../parse.ts";
 
-/** Where a database is and how to get in, understood. */
+/** A parsed database address: where the database is and how to sign in. */
 export type Target = {
   /** At least one. */
   hosts: Host[];

@@ -2,8 +2,8 @@ import type { Sql } from "./client.ts";
 import { DatabaseProblem } from "./problem.ts";
 
 /**
- * Our answers hold times as Postgres writes them in UTC, with a Z put behind. A pooler may leave out what a session asks for,
- * and then each of them would be wrong. Throws DatabaseProblem.
+ * Our answers hold times as Postgres writes them in UTC, followed by a Z. A pooler may drop the time zone that a session asks
+ * for, and then every time would be wrong: this throws DatabaseProblem instead.
  */
 export async function checkTimes(sql: Sql): Promise<void> {
   const [row] = await sql<{ text: string; zone: string; style: string }[]>`

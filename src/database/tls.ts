@@ -6,8 +6,8 @@ import { type Host, isSocket } from "./target.ts";
 const askMs = 2_000;
 
 /**
- * Why an encrypted connection cannot be had, where waiting does not mend it; undefined when that is not the reason. `code`: of
- * the error with which a try ended.
+ * Why encryption is not possible, where waiting does not help; undefined when encryption is not the reason. `code`: of the
+ * error that ended the try.
  */
 export async function tlsProblem(address: Address, code: string): Promise<string | undefined> {
   const { hosts, sslmode } = targetOf(address);
@@ -41,5 +41,5 @@ async function speaksTls({ host, port }: Host): Promise<boolean | undefined> {
   }
 }
 
-/** A length of 8 bytes, and the code 80877103. */
+/** Postgres' SSLRequest: the length 8, and the code 80877103. */
 const sslRequest = Buffer.from([0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f]);

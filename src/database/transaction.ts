@@ -4,8 +4,8 @@ import { DatabaseProblem } from "./problem.ts";
 import type { Way } from "./way.ts";
 
 /**
- * Runs `work` in one transaction on a connection of its own: all of it counts or nothing. A "snapshot" sees everything as
- * it was at one moment and can change nothing. Throws DatabaseProblem when the connection is lost; `signal` ends it early.
+ * Runs `work` in one transaction on a connection of its own: all of it is stored, or nothing. A "snapshot" sees everything as it
+ * was at one moment and can change nothing. Throws DatabaseProblem when the connection is lost; `signal` ends it early.
  */
 export function inTransaction<T>(
   database: Pick<Way, "alone">,
@@ -18,33 +18,33 @@ export function inTransaction<T>(
     signal?.addEventListener("abort", end, { once: true });
     try {
       await sql`begin ${kind === "snapshot" ? sql`isolation level repeatable read read only` : sql``}`;
-      // Its role may have a limit of time, as we recommend with a pooler.
+      // The role may have a time limit, as we recommend with a pooler.
       await sql`select set_config('statement_timeout', '0', true)`;
-      // The driver would go on with a new connection, outside of the transaction.
+      // The driver would go on with a new connection, outside the transaction.
       Object.assign(sql.options, { socket: () => Promise.reject(connectionLost()) });
       const result = await work(sql);
-      // And it may report a statement as done that never was: where its connection broke just then.
+      // And the driver may report a statement as done that never ran, when the connection broke at that moment.
       const { command } = await sql`commit`;
       if (command !== "COMMIT") throw connectionLost();
       return result;
     } catch (error) {
       throw isLost(error) ? connectionLost() : error;
     } finally {
-      // What was not committed, the server takes back.
+      // The server undoes what was not committed.
       signal?.removeEventListener("abort", end);
     }
   }, signal);
 }
 
-/** Of the driver, of the system, and of a Postgres that ends us or stops. */
+/** Codes of a lost connection: the driver's, the system's, and those of a Postgres that ends our session or stops. */
 function isLost(error: unknown): boolean {
   const code = errorCode(error);
-  // It may also be of what the work writes to; the driver says of which statement it was.
+  // The code may also come from something that the work writes to; only the driver's errors name a statement.
   if (code === "EPIPE") return error instanceof Error && "query" in error;
   return /^(CONNECTION_|CONNECT_|ECONN|ETIMEDOUT|08|57P)/.test(code);
 }
 
-/** The driver may report a statement as done, without a result, that never was: where its connection broke just then. */
+/** Throw it too where the driver reports a statement as done without a result: when the connection breaks, it may never have run. */
 export function connectionLost(words = "The connection to the database was lost: try again."): DatabaseProblem {
   return new DatabaseProblem(words);
 }

@@ -29,7 +29,7 @@ export function troubleOf(error: unknown): Trouble {
     return { kind: "connection", reason: code, mayPass: true, lost: "its own" };
   }
   const reason = error.message;
-  // A server that stops or starts, one that has become a standby, a pooler that has lost what was prepared.
+  // A server that stops or starts or has become a standby; a pooler that has lost a prepared statement.
   if (/^(08|57P|26000|25006)/.test(code)) return { kind: "connection", reason, mayPass: true, lost: "all" };
   // The server is full: others go on.
   if (code === "53300") return { kind: "connection", reason, mayPass: true, lost: "its own" };

@@ -3,7 +3,7 @@ import { Malformed } from "../parse.ts";
 import { type Host, parseHosts, type Sslmode, type Target } from "./target.ts";
 
 /**
- * An address of a database as libpq and those who rent databases write it: postgres://user:password@host:5432/name?sslmode=require.
+ * An address of a database as libpq and hosting providers write it: postgres://user:password@host:5432/name?sslmode=require.
  * Also with the program `psql` before it and quotes around, or the name of a driver behind postgresql (as Python has it).
  * Letters with a meaning in addresses are taken in passwords too, as long as it is clear what is meant. Remarks are
  * sentences about what was accepted without effect. Throws Malformed, with nothing of the password in it.
@@ -85,7 +85,7 @@ function read(rest: string, place: string): UrlParts {
   return only;
 }
 
-/** With user and password before the `@` at that place, -1: without. Undefined when it makes no sense so. */
+/** Takes what stands before the `@` at that place as user and password; -1: there are none. Undefined when that makes no sense. */
 function reading(rest: string, at: number, place: string): UrlParts | undefined {
   const [, hosts = "", database = "", query = ""] = /^([^/?#@]*)(?:\/([^/?#@]*))?(?:\?([^#]*))?$/.exec(
     rest.slice(at + 1),
@@ -98,7 +98,7 @@ function reading(rest: string, at: number, place: string): UrlParts | undefined 
     if (name === undefined || decoded === undefined) return undefined;
     given.set(name.toLowerCase(), decoded);
   }
-  // Where "@" makes another reading possible, only names that somebody uses are one.
+  // Where an "@" allows another reading, only names that are really used count as one.
   if (rest.includes("@", at + 1) && [...given.keys()].some((name) => !understood.has(name) && !ignored.has(name)))
     return undefined;
   const areHosts = hosts === "" || isHosts(hosts);
@@ -118,7 +118,7 @@ function reading(rest: string, at: number, place: string): UrlParts | undefined 
   }
 }
 
-/** What %… stands for; % itself where nothing behind it looks so. Undefined when it is not clear. */
+/** Decodes codes such as %40; text without any stays as it is. Undefined when only some of its % begin a code. */
 function decodedOrNot(text: string): string | undefined {
   const percents = text.split("%").length - 1;
   const escapes = text.match(/%[0-9a-f]{2}/gi)?.length ?? 0;
@@ -174,7 +174,7 @@ function sslmodeOf(mode: string | undefined, rootCertificate: string | undefined
   return found;
 }
 
-/** An account that has no name is possible in containers. */
+/** In containers an account may have no name. */
 function ownName(): string {
   try {
     return userInfo().username;

@@ -7,12 +7,12 @@ import { createSeats, type Seat } from "./seats.ts";
 import type { Server } from "./server.ts";
 import { TimedOut, type Trouble, troubleOf } from "./trouble.ts";
 
-/** Some connections of their own: what one way does, fills, blocks or loses is nothing to another. */
+/** A separate set of connections: whatever one way blocks, uses up or loses does not affect another. */
 export type Way = {
   /**
-   * Retries what is worth it (so statements must bear being run twice) and throws the Refusal "database-away" before 2 s
-   * are over, counted from `sinceMs` (performance.now; default: now), when whoever has waited longest began to wait. An
-   * error that is the statement's own fault is thrown as it is.
+   * Retries where that may help, so a statement must be safe to run twice. Throws the Refusal "database-away" before 2 s are
+   * over, counted from `sinceMs`: when the caller that waits longest began to wait (performance.now; default: now). An error
+   * that is the statement's own fault is thrown as it is.
    */
   run: <T>(statement: (sql: Sql) => Promise<T>, sinceMs?: number) => Promise<T>;
   /**
@@ -25,13 +25,13 @@ export type Way = {
 /** How a way stands, and what has happened since the start, by `run`. */
 export type WayStatus = {
   isUp: boolean;
-  /** The most that it opens. */
+  /** How many connections it opens at most. */
   connections: number;
   /** Statements under way, whether they wait for a connection or have one. */
   active: number;
   statements: number;
   busySeconds: number;
-  /** Tries that failed: no answer in time, the way there (or a restart, a deadlock), refused by the server, a statement's own fault. */
+  /** Failed tries by cause: no answer in time, the network (or a restart, a deadlock), refused by the server, the statement's own fault. */
   failures: Record<Trouble["kind"], number>;
   /** How often all connections were given up for new ones. */
   renewals: number;
@@ -47,13 +47,13 @@ export type WayOptions = {
   log: Log;
 };
 
-/** What is left of 2 s is for the answer to be sent. */
+/** The rest of the 2 s is for sending the answer. */
 const limitMs = 1_600;
-/** The server's limit for a statement is a little above ours: what was given up ends there too. */
+/** The server's limit for a statement is a little above ours: a statement that we gave up ends there too. */
 const statementMs = 1_800;
-/** A statement of which nothing is heard for so long is on a connection that leads nowhere. */
+/** After this long without an answer, the statement's connection counts as dead. */
 const hungMs = 2_400;
-/** A full disk is seen only by who writes: for so long after that, the database does not count as working. */
+/** Only writes notice a full disk: for this long after one failed, the database does not count as working. */
 const refusedMs = 2_000;
 const pauseMs = 50;
 const pauseMostMs = 400;
@@ -97,7 +97,7 @@ export function createWay({ server, connections, longAtOnce, users, log }: WayOp
         failures[kind] += 1;
         if (kind === "statement") throw error;
         if (kind === "refused") refusedAtMs = performance.now();
-        // What was given up so that others get connections is not worth a word.
+        // No log line for a statement that was given up so that others get connections.
         if (kindOf(reason) !== kindOf(awayReason) && reason !== "CONNECTION_DESTROYED") {
           log.warn("the database fails", { reason, for: users });
           awayReason = reason;
@@ -108,13 +108,13 @@ export function createWay({ server, connections, longAtOnce, users, log }: WayOp
     }
   }
 
-  /** Keeps the seat until the statement has truly ended: nobody stands in line behind what was given up. */
+  /** Keeps the seat until the statement has really ended, so that no other statement queues behind one that was given up. */
   async function carryOut<T>(statement: (sql: Sql) => Promise<T>, untilMs: number): Promise<T> {
     const seat = await seats.take();
     let hung: NodeJS.Timeout | undefined;
     try {
       if (closing) throw Object.assign(new Error("These connections were closed"), { code: "CONNECTION_ENDED" });
-      // Whoever waited has been told already.
+      // The caller has had its error already.
       if (!seat || performance.now() >= untilMs) throw new TimedOut(limitMs);
       const isNew = !seat.client;
       const client = seat.client ?? (await openIn(seat));
@@ -141,7 +141,7 @@ export function createWay({ server, connections, longAtOnce, users, log }: WayOp
 
   function loseOne(client: Sql): void {
     const seat = seats.all.find((one) => one.client === client);
-    // Else it was given up already.
+    // Else the connection was given up already.
     if (closing || !seat) return;
     seat.client = undefined;
     server.lost();
@@ -150,7 +150,7 @@ export function createWay({ server, connections, longAtOnce, users, log }: WayOp
 
   /** All connections are given up for new ones: they may hang, or lead to a server that has become a read-only one. */
   function renew(client: Sql): void {
-    // Else somebody was quicker.
+    // Else another statement did this already.
     if (closing || !seats.all.some((seat) => seat.client === client)) return;
     renewals += 1;
     for (const seat of seats.all) if (seat.client) loseOne(seat.client);
@@ -165,7 +165,7 @@ export function createWay({ server, connections, longAtOnce, users, log }: WayOp
       if (!seat) throw new Refusal("overloaded");
       let client: Sql | undefined;
       try {
-        // Else there would be one more than there may be.
+        // Else there would be one connection too many.
         if (seat.client) destroy(seat.client);
         seat.client = undefined;
         client = await server.client({ statementMs: 0 });
@@ -178,7 +178,7 @@ export function createWay({ server, connections, longAtOnce, users, log }: WayOp
         seats.give(seat, true);
       }
     },
-    /** How long ago the server refused a statement, for a full disk or the like; endless: never. */
+    /** How long ago the server refused a statement, because of a full disk or the like; Infinity: never. */
     refusedSinceMs: () => performance.now() - refusedAtMs,
     status: (): WayStatus => ({
       isUp: awayReason === "",
@@ -197,8 +197,8 @@ export function createWay({ server, connections, longAtOnce, users, log }: WayOp
 }
 
 /**
- * The driver (postgres.js 3.4.9) reports a statement that began between the error of a socket and its close as done, as soon
- * as that connection is made again: so it never is.
+ * A client that was given up never connects again. The driver (postgres.js 3.4.9) would then report a statement as done that
+ * began between the socket's error and its close, though it never ran.
  */
 function destroy(client: Sql): void {
   Object.assign(client.options, { socket: refuseSocket });

@@ -11,18 +11,18 @@ const closes = { connection: "close" };
 
 export type Bodies = {
   /**
-   * A body of up to 64 KiB. Throws the Refusals "body-too-large", as soon as that is known by what is announced or by what
-   * came, "malformed" when it ends early, and "overloaded".
+   * A body of up to 64 KiB. Throws these Refusals: "body-too-large" as soon as the announced or the received length is over
+   * the limit, "malformed" when the body ends early, "overloaded" when it was given up for newer ones.
    */
   read: (request: IncomingMessage) => Promise<Buffer>;
-  /** For a request that was answered before its body came: the connection waits for that too. */
+  /** For a request that was answered before its body came: its connection still waits for the body. */
   skip: (request: IncomingMessage) => void;
 };
 
 /**
- * An honest body comes with its head or right behind it. So that strangers cannot fill the memory with requests whose bodies do
- * not come, at most `most` are awaited: when one more begins, the one that is awaited for the longest time is given up.
- * Connections that brought a right signature before are not among them.
+ * An honest body comes with its head or right behind it. Strangers could fill the memory with requests whose bodies never come.
+ * So at most `most` bodies are awaited: when one more begins, the oldest is given up. This does not concern connections on
+ * which a right signature came before.
  */
 export function createBodies(most: number, isKnown: (socket: Socket) => boolean): Bodies {
   const awaited = crowd<() => void>(most, (giveUp) => giveUp());
@@ -47,7 +47,7 @@ export function createBodies(most: number, isKnown: (socket: Socket) => boolean)
         bytes += chunk.length;
         count += 1;
         if (bytes > bodyBytes) return fail(new Refusal("body-too-large", { headers: closes }));
-        // Single bytes, each in a chunk of its own, take a hundred times their room, and far more work.
+        // A body in chunks of one byte each takes a hundred times its size in memory, and far more work.
         if (count > mostChunks) return void request.destroy();
         if (chunks.push(chunk) === joinedChunks) chunks.splice(0, joinedChunks, Buffer.concat(chunks));
       };
@@ -56,7 +56,7 @@ export function createBodies(most: number, isKnown: (socket: Socket) => boolean)
         resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks));
         end();
       });
-      // Comes after every request; to make an error each time would cost as much as the signature.
+      // This event comes after every request; making an error each time would cost as much as checking the signature.
       request.on("close", () => {
         if (!request.complete) fail(new Refusal("malformed", { detail: "The body ended early." }));
       });

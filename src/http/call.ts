@@ -2,21 +2,21 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { Writable } from "node:stream";
 import type { SteamId } from "../parse.ts";
 
-/** One request, as plain data. The body is waited for only by who needs it, so that a "no" can come before it. */
+/** One request, as plain data. Only a handler that needs the body waits for it, so a refusal can be answered before it comes. */
 export type Call = {
   readonly method: string;
   /** As it came, still percent-encoded, without the query string. */
   readonly path: string;
-  /** What stands behind the path's `?`, still encoded. */
+  /** The query string without its `?`, still encoded. */
   readonly search: () => string;
   readonly headers: IncomingHttpHeaders;
-  /** Who is at the other end of the socket: a person, a program or a proxy. */
+  /** The address at the other end of the socket: a person's, a program's or a proxy's. */
   readonly remoteAddress: () => string;
   /** The address's `:name` part, percent-decoded; undefined where its encoding is broken. */
   param: string | undefined;
   /** The whole body; Refusal "body-too-large" over the limit. */
   readonly body: () => Promise<Buffer>;
-  /** What became known on the way; who watches reads it, and the log line of a refusal has it. */
+  /** What became known while the request was handled: for `watch/`, and for the log line of a refusal. */
   readonly facts: Facts;
 };
 
@@ -25,7 +25,7 @@ export type Facts = {
   connection?: string;
   /** A path that no connection has: a stranger's text, cut short. */
   path?: string;
-  /** Which of a script's two questions it is, when it is not the query. */
+  /** What a script asked for, when it is not the query. */
   request?: "top";
   /** Of a request about one player. */
   steamId?: SteamId;
@@ -35,7 +35,7 @@ export type Facts = {
   isSigned?: true;
   /** Nothing was stored: BattleMetrics does not know the player, or the connection is paused. */
   dropped?: "ignored" | "paused";
-  /** The operator tries the connection: it counts nowhere. */
+  /** The operator tries the connection: the request is counted nowhere. */
   isSample?: true;
 };
 
@@ -45,7 +45,7 @@ export type Answer = {
   /** Values of Set-Cookie, one header each. */
   cookies?: string[];
   body?: string | Buffer;
-  /** Instead of a body, of any size: writes it and ends. When it throws, the answer is cut, so that it can be seen to lack its end. */
+  /** Instead of `body`, for any size: writes the answer and ends it. When it throws, the answer is cut off, and the reader sees that the end is missing. */
   stream?: (to: Writable) => Promise<unknown>;
 };
 

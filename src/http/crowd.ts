@@ -1,12 +1,12 @@
 /**
- * Things of which strangers can make many: connections without a request, bodies that do not come, answers that nobody reads.
- * At most `most` are kept; with one more the oldest is given up.
+ * Things that strangers can make many of: connections without a request, bodies that do not come, answers that nobody reads.
+ * At most `most` are kept; when one more comes, the oldest is given up.
  */
 export function crowd<Member extends object>(most: number, giveUp: (oldest: Member) => void): Crowd<Member> {
   const members = new Set<Member>();
   return {
     add: (member) => {
-      // To the end: the first of a set is the oldest.
+      // Moves it to the end: the first of a set is the oldest.
       members.delete(member);
       members.add(member);
       if (members.size <= most) return;
@@ -19,7 +19,7 @@ export function crowd<Member extends object>(most: number, giveUp: (oldest: Memb
 }
 
 export type Crowd<Member> = {
-  /** As the newest, also when it is a member already. */
+  /** Adds it as the newest, also when it is a member already. */
   add: (member: Member) => void;
   remove: (member: Member) => void;
 };

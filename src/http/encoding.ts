@@ -1,6 +1,6 @@
 /**
- * Whether an Accept-Encoding header takes gzip, by its weights (RFC 9110, 12.5.3): named with more than 0, or by `*` where it
- * is not named; and not where the plain text is wanted more.
+ * Whether an Accept-Encoding header accepts gzip (RFC 9110, 12.5.3): the weight of `gzip`, or of `*` where gzip is not named,
+ * is above 0 and not below the weight of plain text.
  */
 export function takesGzip(header: string | string[] | undefined): boolean {
   const weights = new Map<string, number>();
@@ -14,7 +14,7 @@ export function takesGzip(header: string | string[] | undefined): boolean {
   return gzip > 0 && gzip >= (weights.get("identity") ?? 0);
 }
 
-/** 1 where none is given, 0 where it is none. */
+/** 1 without a weight, 0 where the weight is not a number. */
 function weightOf(parameters: string[]): number {
   const given = parameters.find((parameter) => /^q\s*=/.test(parameter))?.replace(/^q\s*=\s*/, "");
   if (given === undefined) return 1;

@@ -1,25 +1,25 @@
-/** For the database, the log, backups, Steam and Node itself, with as many again to spare. */
+/** For the database, the log, backups, Steam and Node itself: twice what they need. */
 const reservedFiles = 100;
 const fewestConnections = 50;
 
-/** How many network connections there may be, and how many of them in a state that costs a stranger nothing. */
+/** How many network connections may be open, and how many of them may be in a state that costs a stranger nothing. */
 export type Limits = {
   all: number;
   /** Without a request under way. */
   idle: number;
-  /** The same, where a request before had a right signature. */
+  /** Without a request under way, after an earlier request with a right signature. */
   idleKnown: number;
   /** With a body that has not come yet. */
   awaited: number;
   /** With an answer that is not read. */
   unread: number;
-  /** With further requests before the first is answered. */
+  /** With more requests sent before the first is answered. */
   held: number;
 };
 
 /**
- * Within what the system allows: `openFiles` is the process's limit, undefined where it is not known. Together the shares are
- * less than the whole, so that a newcomer always finds room.
+ * The limits that fit what the system allows: `openFiles` is the process's limit, undefined where it is not known. The shares
+ * add up to less than the whole, so a new connection always finds room.
  */
 export function limitsWithin(openFiles = Number.POSITIVE_INFINITY): Limits {
   const all = Math.max(fewestConnections, Math.min(5_000, openFiles - reservedFiles));
@@ -34,7 +34,7 @@ export function limitsWithin(openFiles = Number.POSITIVE_INFINITY): Limits {
   };
 }
 
-/** What an operator should know of a limit that is too low; undefined: nothing. */
+/** A warning for the operator when the limit is too low; else undefined. */
 export function limitWarning(openFiles: number | undefined): string | undefined {
   const { all } = limitsWithin(openFiles);
   if (openFiles === undefined || all >= limitsWithin().all) return undefined;

@@ -9,22 +9,22 @@ const mostPieces = 4_096;
 export type Crowds = {
   /** Connections without a request under way. */
   idle: Crowd<Socket>;
-  /** Connections on which more came before the last answer was taken. */
+  /** Connections on which another request came before the client took the last answer. */
   held: Crowd<Socket>;
-  /** For the requests of the latter: between two of them others are served. */
+  /** For the requests on those: between two of them, other connections are served. */
   turns: Turns;
 };
 
 /**
- * One request of a connection at a time: the next head is parsed when the socket has taken the answer before. Left alone,
- * Node parses all that came, and one read of 64 KB holds 1,500 requests. So its parser gets the bytes in pieces, each up to
- * the end of a head or a body. What a request is, Node alone decides: here it is only decided when it sees which bytes.
+ * One request of a connection at a time: the next head is parsed after the socket has taken the answer to the one before. By
+ * itself Node parses all that came, and one read of 64 KB holds 1,500 requests. So its parser gets the bytes in pieces, each up
+ * to the end of a head or a body. Node alone decides what a request is; we only decide when it sees which bytes.
  * A client that sends no more (FIN) still gets its answer.
  */
 export function oneAtATime(server: Server, crowds: Crowds): void {
   const connections = new WeakMap<Socket, Pace>();
   server.on("connection", (socket: Socket) => {
-    // Node's own, which it has just added. A listener of ours on "data" also ends the way from the kernel straight to the parser.
+    // Node's own listener, just added. Ours on "data" also keeps bytes from going straight from the kernel to the parser.
     const parse = socket.listeners("data").at(-1);
     const finish = socket.listeners("end").at(-1);
     if (!parse || !finish) return;
@@ -52,12 +52,12 @@ function pace(socket: Socket, { parse, finish }: Parser, { idle, held, turns }: 
   const { resume } = socket;
   const stay = () => socket;
   let rest: Buffer = nothing;
-  /** How the last piece ended, when that was inside a head or between chunks. */
+  /** The end of the last piece, when it stopped inside a head or between chunks. */
   let before = "";
-  /** The newest, until it has come whole and is answered. */
+  /** The newest request, until all of it has come and it is answered. */
   let request: IncomingMessage | undefined;
   let underWay = 0;
-  /** What was handed on together with the end of a head. */
+  /** The bytes that were passed on together with the end of a head. */
   let ahead = 0;
   let bodyLeft = 0;
   let pieces = 0;
@@ -86,7 +86,7 @@ function pace(socket: Socket, { parse, finish }: Parser, { idle, held, turns }: 
       request = begun;
       underWay += 1;
       bodyLeft = Number(begun.headers["content-length"] ?? 0) - ahead;
-      // It ended in a body of known length, and nothing is kept of how.
+      // It ended in a body of known length: nothing needs to be remembered.
       if (bodyLeft >= 0 && begun.headers["transfer-encoding"] === undefined) before = "";
       pieces = 0;
     },
@@ -116,7 +116,7 @@ function pace(socket: Socket, { parse, finish }: Parser, { idle, held, turns }: 
     if (isHeld) release();
     if (underWay > 0 || !request?.complete) return;
     request = undefined;
-    // Nobody would ever take a closed one out of the crowd again.
+    // A closed one would stay in the crowd for ever.
     if (socket.destroyed) return;
     if (hasEnded) finish();
     else idle.add(socket);
@@ -129,7 +129,7 @@ function pace(socket: Socket, { parse, finish }: Parser, { idle, held, turns }: 
     if (blank > 0) rest = rest.subarray(blank);
     ahead = 0;
     const bytes = toBlankLine();
-    // The usual request: what follows the head holds no further head, and goes along.
+    // The usual request: no other head follows, so everything is passed on at once.
     if (before !== "" || bytes === rest.length || blankLineEnd(rest, "", bytes) > 0) return bytes;
     ahead = rest.length - bytes;
     before = tailOf(rest);
@@ -158,7 +158,7 @@ function pace(socket: Socket, { parse, finish }: Parser, { idle, held, turns }: 
     if (isHeld) return;
     isHeld = true;
     socket.pause();
-    // Node would resume it at the end of each request, for the next.
+    // Else Node would resume the socket after each request.
     socket.resume = stay;
     held.add(socket);
   }
@@ -176,7 +176,7 @@ const [lf, cr] = [10, 13];
 
 const tailOf = (bytes: Buffer) => bytes.toString("latin1", Math.max(0, bytes.length - 2));
 
-/** Where the first blank line of `bytes` ends, which follow on `before`; 0: there is none. */
+/** Where the first blank line of `bytes` ends; `before` are the bytes that came before them. 0: there is none. */
 function blankLineEnd(bytes: Buffer, before: string, from = 0): number {
   const byteAt = (at: number) => (at >= 0 ? bytes[at] : before.charCodeAt(before.length + at));
   for (let at = bytes.indexOf(lf, from); at >= 0; at = bytes.indexOf(lf, at + 1)) {

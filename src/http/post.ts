@@ -5,8 +5,8 @@ export type Posted = { status: number; text: string };
 const answerBytes = 1024 * 1024;
 
 /**
- * POSTs to an http:// address, and gives up after `timeoutMs`. Not by fetch, which refuses some ports on which we may
- * listen (see unsafe-ports.ts). Throws the errors of the network, which carry a `code`, and a TimeoutError.
+ * POSTs to an http:// address, and gives up after `timeoutMs`. It does not use fetch, which refuses some ports that we may
+ * listen on (see unsafe-ports.ts). Throws the errors of the network, which carry a `code`, and a TimeoutError.
  */
 export function post(url: string, body: string, headers: Record<string, string>, timeoutMs: number): Promise<Posted> {
   return new Promise((resolve, reject) => {

@@ -33,8 +33,8 @@ export type RefusalCode = keyof typeof refusals;
 export const refusalCodes = Object.keys(refusals) as RefusalCode[];
 
 /**
- * Thrown to say no; `http/server.ts` answers it. `detail` replaces the table's words, and must hold no secret. `kept` are the words for log
- * and panel, where they differ.
+ * Thrown to refuse a request; `http/server.ts` answers it. `detail` replaces the table's words, and must hold no secret. `kept`:
+ * the words for log and panel, where they differ.
  */
 export class Refusal extends Error {
   override name = "Refusal";
@@ -56,7 +56,7 @@ export class Refusal extends Error {
 
 type RefusalOptions = { detail?: string; kept?: string; headers?: Record<string, string> };
 
-/** What is answered to a request that ends in this error. */
+/** The answer to a request that ends in this error. */
 export function refusalOf(error: unknown): Refusal {
   if (error instanceof Refusal) return error;
   if (error instanceof Malformed)
@@ -66,5 +66,5 @@ export function refusalOf(error: unknown): Refusal {
   return new Refusal("internal");
 }
 
-/** What Postgres says of text that it does not take: character_not_in_repertoire, untranslatable_character. */
+/** Postgres' codes for text that it cannot store: character_not_in_repertoire, untranslatable_character. */
 const brokenText = ["22021", "22P05"];

@@ -2,9 +2,9 @@ import type { Call, Handler } from "./call.ts";
 import { Refusal } from "./refusal.ts";
 
 /**
- * "METHOD /fixed/parts/:name/" → handler. The trailing slash is free; GET serves HEAD too.
- * What comes back finds the handler of a call and sets `call.param`, or throws the Refusals "not-found" and
- * "method-not-allowed". `elsewhere` may have a handler for an address that is none of these.
+ * "METHOD /fixed/parts/:name/" → handler. The trailing slash is optional; GET serves HEAD too.
+ * The returned function finds the handler of a call and sets `call.param`; it throws the Refusals "not-found" and
+ * "method-not-allowed". `elsewhere` may have a handler for any other address.
  */
 export function router(
   routes: Record<string, Handler>,

@@ -12,8 +12,8 @@ import { refusalLog, type SayRefusal } from "./refusal-log.ts";
 import { createTurns } from "./turns.ts";
 
 /**
- * Connections that wait to be taken: so many more than Node's 511 that a burst need not try again after a second, and few
- * enough that the last of them is not kept waiting for the 5 s of BattleMetrics.
+ * Connections that wait to be accepted. Above Node's 511, so that clients of a burst need not try again after a second; low
+ * enough that the last one is answered within the 5 s that BattleMetrics waits.
  */
 const backlog = 1_024;
 const headerBytes = 16 * 1024;
@@ -40,7 +40,7 @@ export async function serve({ route, host, port, openFiles, log }: ServeOptions)
       requestTimeout: requestMs,
       keepAliveTimeout: idleMs,
       connectionsCheckingInterval: checkMs,
-      // Node's own refusals are no requests; these are answered here, as every other.
+      // Node would refuse these by itself; here they are answered as every other request is.
       requireHostHeader: false,
     },
     (request, response) => void handle(request, response),
@@ -58,7 +58,7 @@ export async function serve({ route, host, port, openFiles, log }: ServeOptions)
   server.maxConnections = most.all;
   server.on("drop", () => say("warn", "too many connections at once: a new one is refused", { code: "connections" }));
   server.on("checkExpectation", (request, response) => server.emit("request", request, response));
-  // Whoever has shown to know a secret is not closed for the sake of strangers.
+  // A client that has proved to know a secret is not cut off to make room for strangers.
   const known = new WeakSet<Socket>();
   const idle = crowd<Socket>(most.idle, closing("idle-connections"));
   const idleKnown = crowd<Socket>(most.idleKnown, closing("idle-connections"));
@@ -89,7 +89,7 @@ export async function serve({ route, host, port, openFiles, log }: ServeOptions)
     } finally {
       if (call.facts.isSigned) known.add(request.socket);
       if (request.socket.writableLength > 0) untaken(response);
-      // An answer that closes the connection waits for no body.
+      // An answer that closes the connection does not wait for the body.
       const isClosing = request.destroyed || response.getHeader("connection") === "close";
       if (!request.complete && !isClosing) bodies.skip(request);
     }
@@ -113,11 +113,11 @@ export async function serve({ route, host, port, openFiles, log }: ServeOptions)
     port: (server.address() as AddressInfo).port,
     stop: async () => {
       isStopping = true;
-      // Not the HTTP server's own close, which cuts idle connections at once: a request may be on its way on one of them.
-      // It is still answered, and its connection closed.
+      // Not the HTTP server's own close: it cuts idle connections at once, though a request may be on its way on one. Here
+      // that request is still answered, and then its connection is closed.
       const closed = new Promise<void>((resolve) => NetServer.prototype.close.call(server, () => resolve()));
       const grace = setTimeout(() => server.closeIdleConnections(), graceMs);
-      // An answer under way closes its connection when it is sent; a client that never finishes is cut off.
+      // Answers under way close their connection once they are sent; a client that never finishes is cut off.
       const deadline = setTimeout(() => server.closeAllConnections(), finishMs);
       await closed;
       clearTimeout(grace);
@@ -130,7 +130,7 @@ export type ServeOptions = {
   route: (call: Call) => Handler;
   host: string;
   port: number;
-  /** The most that the process may have open; undefined: not known. */
+  /** How many files the process may have open; undefined: not known. */
   openFiles?: number | undefined;
   log: Log;
 };
@@ -176,7 +176,7 @@ function send(request: IncomingMessage, response: ServerResponse, answer: Answer
   drain(request, () => response.end());
 }
 
-/** A reader who takes nothing for a while is given up. */
+/** A client that reads nothing for a while is cut off. */
 async function stream(
   request: IncomingMessage,
   response: ServerResponse,
@@ -198,14 +198,14 @@ const hostless = { detail: "The request has no Host header.", headers: { connect
 const jsonType = "application/json; charset=utf-8";
 const noBody = { "content-length": 0 };
 
-/** What Node would read to its end after the answer, to keep the connection: only small bodies are worth it. */
+/** Node reads the rest of a body after the answer, to keep the connection: only small bodies are worth that. */
 function hasLargeBody({ headers }: IncomingMessage): boolean {
   return "transfer-encoding" in headers || Number(headers["content-length"] ?? 0) > bodyBytes;
 }
 
 /**
- * A caller who is still sending would get a reset instead of the answer if we closed now: what it sends is thrown away
- * for a moment first.
+ * If we closed now, a caller that is still sending would get a reset instead of the answer. So for a moment we read on and
+ * throw away what it sends.
  */
 function drain(request: IncomingMessage, done: () => void): void {
   let bytes = 0;

@@ -1,8 +1,8 @@
 const turnMs = 1;
 
 /**
- * Work that strangers can cause in heaps: some of it, then whatever else has come, new connections, deliveries and queries
- * among it, then some more. Node takes one new connection each time round, so the rounds must be short.
+ * Work that strangers can cause in large amounts is done a little at a time. In between comes everything else: new connections,
+ * deliveries, queries. Node accepts one new connection per round of its event loop, so the rounds must be short.
  */
 export function createTurns(): Turns {
   let waiting: (() => void)[] = [];
