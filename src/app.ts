@@ -99,7 +99,10 @@ export async function createApp({ config, database, port, log, now = () => new D
   const shown = { config, directory, steam, names, activity };
   const panel = hasPanel && panelHandler({ ...aside, ...shown, firstVisit, stopping: stopping.signal, port, now, log });
   return {
-    route: (call: Call) => (panel && /^\/admin(?:\/|$)/.test(call.path) ? panel : route(call)),
+    route: (call: Call) => {
+      if (panel && /^\/admin(?:\/|$)/.test(call.path)) return panel;
+      return panel && isVisitOfBrowser(call) ? toPanel : route(call);
+    },
     firstVisit: firstVisit?.path,
     steamStatus: steam.status,
     /** Answers what waits for its turn, which else would hold up a stop. */
@@ -122,6 +125,17 @@ export type AppDeps = {
   log: Log;
   now?: () => Date;
 };
+
+/** A person who types the address of the service. Programs get what they always got. */
+function isVisitOfBrowser({ method, path, headers }: Call): boolean {
+  return method === "GET" && path === "/" && /\btext\/html\b/i.test(headers.accept ?? "");
+}
+
+const toPanel: Handler = () => ({
+  status: 303,
+  headers: { location: "/admin/", "cache-control": "no-store" },
+  body: "",
+});
 
 /** As long as the panel has no password, its first visitor sets one. */
 async function firstVisitOf({ ADMIN }: Config, { aside }: Database): Promise<FirstVisit | undefined> {

@@ -122,3 +122,19 @@ test("a password that is set in this moment, here or in the config of another se
   assert.equal(await setFirstPassword(panelPassword), undefined);
   await createBrowser(service).signIn("the stored one");
 });
+
+test("a browser at the root of the service comes to the panel; a program gets the 404 that it always got", async () => {
+  const at = (accept: string, path = "/") =>
+    fetch(`${service.url}${path}`, { redirect: "manual", headers: { accept } });
+  const browser = await at("text/html,application/xhtml+xml,*/*;q=0.8");
+  assert.deepEqual([browser.status, browser.headers.get("location")], [303, "/admin/"]);
+  for (const accept of ["*/*", "application/json"]) assert.equal((await at(accept)).status, 404);
+  assert.equal((await at("text/html", "/nowhere")).status, 404);
+  const without = await startTestService(db, { config: { ADMIN: { ENABLED: false } } });
+  try {
+    const answer = await fetch(`${without.url}/`, { redirect: "manual", headers: { accept: "text/html" } });
+    assert.equal(answer.status, 404);
+  } finally {
+    await without.stop();
+  }
+});
