@@ -2,9 +2,11 @@ import { addressOf, type Connection, type Kind } from "../connections/connection
 import { placeholder, scriptExamples, squadJsBlock, webhookFields } from "../connections/how-to-use.ts";
 import type { Tried } from "../connections/sample.ts";
 import { type Html, html } from "../html.ts";
+import type { SteamId } from "../parse.ts";
 import { type AcceptedRequest, keptRequests, type RefusedRequests, type Summary } from "../watch/activity.ts";
 import type { Standing } from "../watch/health.ts";
 import { confirmation } from "./confirmation-page.ts";
+import { playerCell, playerInLine } from "./player-cell.ts";
 import { ago, moment, number, type Reader } from "./reader.ts";
 import { adviceOn, cureOf, refusalWords, stateWords } from "./state-words.ts";
 import type { Texts } from "./texts/en.ts";
@@ -126,6 +128,8 @@ export type Shown = {
   standing: Standing;
   accepted: readonly AcceptedRequest[];
   refused: readonly RefusedRequests[];
+  /** Of the players in both. */
+  names: ReadonlyMap<SteamId, string>;
   /** How senders reach us. */
   base: string;
   isRevealed: boolean;
@@ -148,8 +152,8 @@ ${shown.tried && tried(reader, shown.tried)}</section>
 </div>
 <section class="card"><h2>${words.rotate}</h2>${rotation(reader, shown)}</section>
 <div data-live="log">
-<section class="card"><h2>${words.accepted}</h2><p class="hint">${words.kept(keptRequests)}</p>${acceptedTable(reader, shown.accepted)}</section>
-<section class="card"><h2>${words.refused}</h2>${refusedTable(reader, shown.refused)}</section>
+<section class="card"><h2>${words.accepted}</h2><p class="hint">${words.kept(keptRequests)}</p>${acceptedTable(reader, shown.accepted, shown.names)}</section>
+<section class="card"><h2>${words.refused}</h2>${refusedTable(reader, shown.refused, shown.names)}</section>
 </div>
 <p><a class="button danger" href="${pageOf(connection)}?confirm=delete">${words.remove}</a></p>`;
 }
@@ -231,17 +235,17 @@ ${field(reader, { name: "secret", label: words.newSecret, hint: words.newSecretH
 <button name="action" value="rotate">${words.setSecret}</button></form>`;
 }
 
-function acceptedTable(reader: Reader, requests: readonly AcceptedRequest[]): Html {
+function acceptedTable(reader: Reader, requests: readonly AcceptedRequest[], names: Shown["names"]): Html {
   const { connections: words, overview, health } = reader.texts;
   if (requests.length === 0) return html`<p class="empty">${words.nothingAccepted}</p>`;
   return html`<table class="stack"><thead><tr><th>${words.time}</th><th>${words.outcome}</th><th>${words.player}</th><th class="number">${words.duration}</th><th>X-Request-ID</th></tr></thead><tbody>${requests.map(
     (one) =>
-      html`<tr><td data-label="${words.time}">${moment(reader, one.at)}</td><td data-label="${words.outcome}">${one.isPaused ? health.states.paused : one.isIgnored ? overview.ignored : overview.accepted}</td><td data-label="${words.player}">${playerLink(reader, one.steamId, one.players)}</td><td data-label="${words.duration}" class="number">${milliseconds(reader, one.durationMs)}</td><td data-label="X-Request-ID" class="text"><small>${one.requestId ?? "–"}</small></td></tr>`,
+      html`<tr><td data-label="${words.time}">${moment(reader, one.at)}</td><td data-label="${words.outcome}">${one.isPaused ? health.states.paused : one.isIgnored ? overview.ignored : overview.accepted}</td><td data-label="${words.player}">${playerLink(reader, one, names)}</td><td data-label="${words.duration}" class="number">${milliseconds(reader, one.durationMs)}</td><td data-label="X-Request-ID" class="text"><small>${one.requestId ?? "–"}</small></td></tr>`,
   )}</tbody></table>`;
 }
 
 /** Those with the same reason are one row, the newest reason on top; each single one on demand. */
-function refusedTable(reader: Reader, requests: readonly RefusedRequests[]): Html {
+function refusedTable(reader: Reader, requests: readonly RefusedRequests[], names: Shown["names"]): Html {
   const { connections: words, health } = reader.texts;
   if (requests.length === 0) return html`<p class="empty">${words.nothingRefused}</p>`;
   const rows = [...new Set(requests.map(({ code }) => code))].map((code) => {
@@ -249,7 +253,7 @@ function refusedTable(reader: Reader, requests: readonly RefusedRequests[]): Htm
     const count = alike.reduce((sum, one) => sum + one.count, 0);
     const details = alike.map(
       (one) =>
-        html`<li>${moment(reader, one.at)} · ${number(reader, one.count)} × ${one.reason}<small>${playerLink(reader, one.steamId, 0)} · ${milliseconds(reader, one.durationMs)} · ${one.requestId ?? "–"}</small></li>`,
+        html`<li>${moment(reader, one.at)} · ${number(reader, one.count)} × ${one.reason}<small>${one.steamId === null ? "–" : playerInLine(one.steamId, names)} · ${milliseconds(reader, one.durationMs)} · ${one.requestId ?? "–"}</small></li>`,
     );
     return html`<tr><td data-label="${words.time}">${moment(reader, alike[0]?.at ?? null)}</td><td data-label="${words.reason}" class="text"><span>${refusalWords(reader.texts, code)}<small><code>${code}</code> ${cureOf(reader.texts, code)}</small></span></td><td data-label="${words.times}" class="number">${number(reader, count)}</td></tr>
 <tr class="details"><td colspan="3" class="text"><details><summary>${health.details}</summary><ul>${details}</ul></details></td></tr>`;
@@ -257,8 +261,12 @@ function refusedTable(reader: Reader, requests: readonly RefusedRequests[]): Htm
   return html`<table class="stack refusals"><thead><tr><th>${words.time}</th><th>${words.reason}</th><th class="number">${words.times}</th></tr></thead><tbody>${rows}</tbody></table>`;
 }
 
-function playerLink({ texts }: Reader, steamId: string | null, players: number): Html {
-  if (steamId !== null) return html`<a class="id" href="/admin/players/${steamId}/">${steamId}</a>`;
+function playerLink(
+  { texts }: Reader,
+  { steamId, players }: Pick<AcceptedRequest, "steamId" | "players">,
+  names: Shown["names"],
+): Html {
+  if (steamId !== null) return playerCell(steamId, names);
   return html`${players > 0 ? texts.connections.players(players) : "–"}`;
 }
 

@@ -17,6 +17,7 @@ import type { Way } from "../database/way.ts";
 import type { Answer } from "../http/call.ts";
 import { Refusal } from "../http/refusal.ts";
 import type { Log } from "../log.ts";
+import type { Names } from "../names.ts";
 import { gameId, integer, Malformed, oneOf, type Parser } from "../parse.ts";
 import { type Activity, activityIn } from "../watch/activity.ts";
 import { isTrouble, standingsOf } from "../watch/health.ts";
@@ -37,6 +38,7 @@ export type ConnectionsDeps = {
   database: Way;
   directory: Pick<Directory, "refresh">;
   activity: Pick<Activity, "flush">;
+  names: Names;
   /** Our own port, once we listen. */
   port: () => number;
   log: Log;
@@ -44,7 +46,7 @@ export type ConnectionsDeps = {
 
 /** The pages of connections, and what their forms do. */
 export function connectionRoutes(deps: ConnectionsDeps): Record<string, PageHandler> {
-  const { config, database, directory, log } = deps;
+  const { config, database, directory, names, log } = deps;
   const table = connectionsIn(database);
   const activity = activityIn(database);
 
@@ -63,6 +65,7 @@ export function connectionRoutes(deps: ConnectionsDeps): Record<string, PageHand
     ]);
     const [standing] = standingsOf([connection], summaries, reader.now);
     if (!standing) throw new Refusal("not-found");
+    const players = [...accepted, ...refused].map(({ steamId }) => steamId).filter((steamId) => steamId !== null);
     const words = reader.texts.connections;
     const done = query.get("done") ?? "";
     const short = connection.secret !== null && [...connection.secret].length < shortSecretCharacters;
@@ -80,6 +83,7 @@ export function connectionRoutes(deps: ConnectionsDeps): Record<string, PageHand
         standing,
         accepted,
         refused,
+        names: await names([...new Set(players)]),
         base: config.SERVER.PUBLIC_URL === "" ? origin : publicUrl(config),
         isRevealed: isNew || query.get("secret") === "shown",
         ...more,

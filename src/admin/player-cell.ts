@@ -6,3 +6,9 @@ export function playerCell(steamId: SteamId, names: ReadonlyMap<SteamId, string>
   const name = names.get(steamId);
   return html`<div><a href="/admin/players/${steamId}/" class="id">${steamId}</a>${name !== undefined && html`<small><bdi>${name}</bdi></small>`}</div>`;
 }
+
+/** The same within a sentence. */
+export function playerInLine(steamId: SteamId, names: ReadonlyMap<SteamId, string>): Html {
+  const name = names.get(steamId);
+  return html`<a href="/admin/players/${steamId}/" class="id">${steamId}</a>${name !== undefined && html` <bdi>${name}</bdi>`}`;
+}

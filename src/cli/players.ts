@@ -2,10 +2,12 @@ import { type Parser, steamId } from "../parse.ts";
 import { mostWindows } from "../players/days.ts";
 import { historyOf } from "../players/deliveries.ts";
 import { filterParsers, type PlayerFilter } from "../players/list.ts";
+import { namesIn } from "../players/names.ts";
 import { type Playtime, steamStatuses } from "../players/playtime.ts";
 import { playtimesIn } from "../players/playtimes.ts";
 import { removePlayer } from "../players/remove.ts";
 import { exportPlayers } from "../players/table.ts";
+import { visible } from "../visible.ts";
 import { barsOf, windowsIn } from "./activity.ts";
 import { type Command, CommandProblem, type Context, confirm, stringOption, table } from "./command.ts";
 import { writeOutput } from "./files.ts";
@@ -48,12 +50,15 @@ async function show(context: Context): Promise<void> {
   const player = steamId(context.positionals[0], "the Steam ID");
   const database = await context.open();
   const rows = await playtimesIn(database).ofPlayer(player);
+  const [known] = await namesIn(database).of([player]);
+  const name = known?.name ?? null;
   const recent = await Promise.all(rows.map(({ gameId }) => barsOf(context, database, player, gameId)));
   if (context.options["json"]) {
-    const all = rows.map((row, index) => ({ ...row, days: recent[index]?.days ?? [] }));
+    const all = rows.map((row, index) => ({ ...row, name, days: recent[index]?.days ?? [] }));
     return context.print(JSON.stringify(all, null, 2));
   }
   if (rows.length === 0) throw new CommandProblem(`Nothing is known about ${player} yet.`);
+  if (name !== null) context.print(`${visible(name)}\n`);
   const head = ["GAME", "STEAM", "STEAM STATUS", "STEAM CHECKED", "BATTLEMETRICS", "SIGNED", "CREATED", "UPDATED"];
   context.print(table([...head, "YOUR SERVERS", "LAST SEEN"], rows.map(cells)));
   for (const [index, { gameId }] of rows.entries()) {

@@ -130,6 +130,21 @@ test("the block for SquadJS is filled in, with the secret only where it is shown
   assert.equal((await blockOf("")).playtime_service_api_secret_key, "env:SQUADJS_PLAYTIME_SECRET");
 });
 
+test("its log has the names of players beside their IDs, as text", async () => {
+  await create("battlemetrics", { path: "bm", secret: "a secret of sixteen" });
+  const [accepted, refused] = ["76561198000000001", "76561198000000002"];
+  await db.sql`
+    insert into accepted_requests (kind, path, at, is_ignored, steam_id, players, duration_ms)
+    values ('battlemetrics', 'bm', now(), false, ${accepted}, 1, 1)`;
+  await db.sql`
+    insert into refused_requests (kind, path, minute, code, count, at, reason, steam_id, duration_ms)
+    values ('battlemetrics', 'bm', now(), 'malformed', 1, now(), 'x', ${refused}, 1)`;
+  await db.sql`insert into player_names values (${accepted}, '<b>Anna</b>', now()), (${refused}, 'Пётр', now())`;
+  const { html } = await browser.get("/admin/connections/battlemetrics/bm/");
+  for (const name of ["&lt;b&gt;Anna&lt;/b&gt;", "Пётр"]) assert.ok(html.includes(`<bdi>${name}</bdi>`), name);
+  await db.sql`truncate player_names`;
+});
+
 test("its secret is shown on demand, and not in lists", async () => {
   await create("script", { path: "plugin", secret: "planted-secret-0123456789" });
   const holds = async (path: string) => (await browser.get(path)).html.includes("planted-secret-0123456789");

@@ -122,6 +122,7 @@ for (const language of languages)
         standing: standingOf(text),
         accepted: [{ ...request, isIgnored: false, isPaused: false, players: 2, requestId: text }],
         refused: [{ ...request, code: text, count: 2, reason: text, requestId: text }],
+        names: new Map(),
         base: `http://${text}`,
         isRevealed: true,
         tried: { body: text, status: 400, text },

@@ -123,6 +123,16 @@ test("players activity reads standard input, and prints JSON and CSV in seconds"
   );
 });
 
+test("players show tells the name that Steam told, harmless", async () => {
+  await db.sql`
+    insert into player_names values (${player(1)}, ${"An\u202ena"}, now())
+    on conflict (steam_id) do update set name = excluded.name`;
+  assert.match((await run(`players show ${player(1)}`)).out, /^An\\u202ena\n/);
+  assert.equal(JSON.parse((await run(`players show ${player(1)} --json`)).out)[0].name, "An\u202ena");
+  await db.sql`delete from player_names where steam_id = ${player(1)}`;
+  assert.equal(JSON.parse((await run(`players show ${player(1)} --json`)).out)[0].name, null);
+});
+
 test("players show draws the last 30 days as bars", async () => {
   const { out } = await run(`players show ${player(1)}`);
   const [title, bars = ""] = out.split("\n").slice(-2);
