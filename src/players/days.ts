@@ -1,6 +1,6 @@
 import { type Day, daysBefore } from "../calendar.ts";
 import { coalesce } from "../coalesce.ts";
-import { type Database, isoTime } from "../database/connect.ts";
+import { type Database, isoTime, type Sql } from "../database/connect.ts";
 import { arrayOf } from "../database/rows.ts";
 import { Refusal } from "../http/refusal.ts";
 import type { SteamId } from "../parse.ts";
@@ -38,17 +38,21 @@ const lists = { batchSize: 20, waitingItems: 200, concernsAll };
 /** What all players together played on a day, in all games; each player counts once. */
 export type PlayedDay = { day: Day; players: number; seconds: number };
 
+/** The games of which days are stored. Where no game is chosen, an index serves the days only with the games named. */
+export const storedGames = (sql: Sql) => sql`
+  with recursive games (game_id) as (
+    select min(game_id) from playtime_days
+    union all
+    select (select min(game_id) from playtime_days where game_id > games.game_id) from games where game_id is not null
+  )
+  select game_id from games where game_id is not null`;
+
 /** What the days tell. Throws the Refusals "database-away" and "overloaded". */
 export function daysIn(database: Pick<Database, "run">) {
   const games = () =>
     database.run(async (sql) => {
       const rows = await sql<{ gameId: number }[]>`
-        with recursive games (game_id) as (
-          select min(game_id) from playtime_days
-          union all
-          select (select min(game_id) from playtime_days where game_id > games.game_id) from games where game_id is not null
-        )
-        select game_id as "gameId" from games where game_id is not null
+        select game_id as "gameId" from (${storedGames(sql)}) as games
         order by (
           select count(*) from playtime_days as played
           where played.game_id = games.game_id and day > current_date - 31) desc, game_id`;
@@ -74,16 +78,13 @@ export function daysIn(database: Pick<Database, "run">) {
     /** The games of which days are stored, the one first that most played in the last month. */
     games,
     /** Of all players together, the oldest day first; those on which nobody played are left out. */
-    ofAll: async (from: Day, to: Day) => {
-      // Named one by one, so that an index serves the days.
-      const all = await games();
-      return database.run(
+    ofAll: (from: Day, to: Day) =>
+      database.run(
         (sql) => sql<PlayedDay[]>`
           select day::text as day, count(distinct steam_id)::int as players, sum(seconds)::float8 as seconds from playtime_days
-          where game_id = any(${arrayOf(all, (gameId) => gameId)}::int[]) and day between ${from}::date and ${to}::date
+          where game_id = any(array(${storedGames(sql)})) and day between ${from}::date and ${to}::date
           group by playtime_days.day order by playtime_days.day`,
-      );
-    },
+      ),
   };
 
   // Each player's days are one range of the primary key. All comes as one text, since each row and column costs in the driver.

@@ -6,6 +6,7 @@ import { inTransaction } from "../database/transaction.ts";
 import { errorCode } from "../error-code.ts";
 import { Refusal } from "../http/refusal.ts";
 import { gameId, instant, isSteamId, Malformed, oneOf, type Parser, type SteamId } from "../parse.ts";
+import { storedGames } from "./days.ts";
 import { type Playtime, type SteamStatus, selectedPlaytime, steamStatuses } from "./playtime.ts";
 
 export const knowns = ["known", "unknown"] as const;
@@ -109,34 +110,58 @@ function readOf(sql: Sql, { sort, ...listing }: Listing, today: Day): Promise<Ro
   return isPlayed(sort) ? readPlayed(sql, { ...listing, sort }, today) : read(sql, { ...listing, sort });
 }
 
-/** Only days are read for it, of which there are few, however many players there are. */
-async function readPlayed(
-  sql: Sql,
-  { filter, sort, after }: Omit<Listing, "sort"> & { sort: PlayedSort },
-  today: Day,
-): Promise<Row[]> {
-  const { idPrefix, game, ...others } = filter;
-  const played = sql`from playtime_days where ${allMatching(sql, { idPrefix, game })}`;
+type Played = Omit<Listing, "sort"> & { sort: PlayedSort };
+
+/**
+ * Only days are read for it, however many players there are: those of the window, and who has days but none of them there in
+ * the order of the primary key, which ends when the page is full.
+ */
+async function readPlayed(sql: Sql, listing: Played, today: Day): Promise<Row[]> {
+  const { filter, sort, after } = listing;
+  const { idPrefix, game } = filter;
+  const kept = sql`from playtime_days as kept where ${allMatching(sql, { idPrefix, game })}`;
+  if (sort.by === "seen")
+    return readValues(sql, listing, {
+      values: sql`
+        select steam_id, game_id, seen_at as value
+        from (select distinct steam_id, game_id ${kept}) as played join playtimes using (steam_id, game_id)
+        where seen_at is not null`,
+      key: timeKey(sql, sql`value`),
+      type: sql`timestamptz`,
+    });
+  const inWindow = sql`day > ${today}::date - ${sortedDays[sort.by]}::int and day <= ${today}::date`;
+  const number: Omit<Values, "values"> = { key: sql`value::text`, type: sql`bigint` };
+  const played: Values = {
+    ...number,
+    values: sql`
+      select steam_id, game_id, sum(seconds) as value ${kept} and ${inWindow}
+        ${game === undefined ? sql`and game_id = any(array(${storedGames(sql)}))` : sql``}
+      group by steam_id, game_id`,
+  };
+  const others: Values = {
+    ...number,
+    values: sql`
+      select distinct steam_id, game_id, 0::bigint as value ${kept} and not exists (
+        select from playtime_days as lately
+        where (lately.steam_id, lately.game_id) = (kept.steam_id, kept.game_id) and ${inWindow})`,
+  };
+  const rows: Row[] = [];
+  for (const part of sort.isDown ? [played, others] : [others, played]) {
+    const isBehind = after !== undefined && (after.key === "0") === (part === others);
+    const isOver = after !== undefined && !isBehind && (part === others) !== sort.isDown;
+    if (isOver || rows.length > pageRows) continue;
+    rows.push(...(await readValues(sql, { ...listing, after: isBehind ? after : undefined }, part)));
+  }
+  return rows.slice(0, pageRows + 1);
+}
+
+type Values = { values: Fragment; key: Fragment; type: Fragment };
+
+/** The players of a page by a value; `values` are rows of steam_id, game_id and value. */
+async function readValues(sql: Sql, { filter, sort, after }: Played, { values, key, type }: Values): Promise<Row[]> {
+  const { idPrefix: _, game: __, ...others } = filter;
   const direction = sort.isDown ? sql`desc` : sql`asc`;
   const order = sql`order by value ${direction}, steam_id ${direction}, game_id ${direction}`;
-  const { values, key, type } =
-    sort.by === "seen"
-      ? {
-          values: sql`
-            select steam_id, game_id, seen_at as value
-            from (select distinct steam_id, game_id ${played}) as played join playtimes using (steam_id, game_id)
-            where seen_at is not null`,
-          key: timeKey(sql, sql`value`),
-          type: sql`timestamptz`,
-        }
-      : {
-          values: sql`
-            select steam_id, game_id, coalesce(
-              sum(seconds) filter (where day > ${today}::date - ${sortedDays[sort.by]}::int and day <= ${today}::date), 0)::bigint as value
-            ${played} group by steam_id, game_id`,
-          key: sql`value::text`,
-          type: sql`bigint`,
-        };
   const behind =
     after &&
     sql`and (value, steam_id, game_id) ${sort.isDown ? sql`<` : sql`>`}
@@ -159,7 +184,7 @@ async function readPlayed(
 }
 
 /** To the microsecond, which the driver would cut off. */
-const timeKey = (sql: Sql, time: Fragment) => sql`to_char(${time}, ${microseconds})`;
+const timeKey = (sql: Sql, time: Fragment): Fragment => sql`to_char(${time}, ${microseconds})`;
 const microseconds = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"';
 
 /**
