@@ -14,24 +14,24 @@ import { type Count, keptRequests, type NotesToWrite, signOff, type Together, ti
 export { keptRequests } from "./write.ts";
 
 const flushMs = 2_000;
-/** A service says that it is there though nothing happens. */
+/** How often a service reports that it is running when nothing happens. */
 const seenMs = 10_000;
 const tidyMs = 60_000;
-/** A database that is away must not hold up a stop. */
+/** A database that is away must not delay a stop. */
 const stopMs = 1_000;
 
 /**
  * Remembers in the database how requests ended, for the panel and the CLI: counts by the hour, and the newest of each
- * connection. A request only leaves a note in memory; the notes are written together a few seconds later, at most 100 of a
- * connection, so that the work does not grow with the requests. With them go the calls to Steam, which all services on one
- * database count together, and each minute one of these services tidies up.
+ * connection. A request only leaves a note in memory. A few seconds later the notes are written together, at most 100 per
+ * connection, so that more requests are not more work for the database. The calls to Steam are written with them: all services
+ * on one database count them together. Each minute one of these services removes what is too old.
  */
 export function createActivity({ database, steam, log, now = () => new Date() }: ActivityDeps): Activity {
   const replica = randomUUID();
   let notes = new Map<string, Notes>();
   let number = 0;
   let steamTaken = { ...steam.ended() };
-  /** Calls to Steam that may have been counted, or not: the answer was lost. They are written again under their number. */
+  /** Calls to Steam whose write got no answer, so it may have counted them or not. They are written again under the same number. */
   let unsure: NotesToWrite | undefined;
   let flushing = Promise.resolve();
   let seenAtMs = Number.NEGATIVE_INFINITY;
@@ -58,7 +58,7 @@ export function createActivity({ database, steam, log, now = () => new Date() }:
     }
   };
 
-  /** One after the other, since their numbers count up. */
+  /** One after another, since each write has the next number. */
   function flush(): Promise<void> {
     flushing = flushing.then(write);
     return flushing;
@@ -75,7 +75,7 @@ export function createActivity({ database, steam, log, now = () => new Date() }:
     };
   }
 
-  /** Notes that could not be written are dropped: the database is away, and its return must not find a heap of them. */
+  /** Notes that could not be written are dropped: the database is away, and they must not pile up until it returns. */
   async function write(): Promise<void> {
     const taken = [...notes.values()];
     notes = new Map();
@@ -116,7 +116,7 @@ export function createActivity({ database, steam, log, now = () => new Date() }:
 
 export type Activity = {
   record: OnEnd;
-  /** Writes what is noted so far. */
+  /** Writes the notes made so far. */
   flush: () => Promise<void>;
   stop: () => Promise<void>;
 };
@@ -124,9 +124,9 @@ export type Activity = {
 export type ActivityDeps = {
   database: Pick<Database, "run">;
   steam: {
-    /** The calls since the start, by how they went. */
+    /** Calls to Steam since the start, by how they ended. */
     ended: () => Readonly<Record<CallEnd, number>>;
-    /** How all services stand together, once `ended` were written. */
+    /** What all services know together, once the calls in `ended` are written. */
     share: (together: Together, ended: Readonly<Record<CallEnd, number>>) => void;
   };
   log: Log;
@@ -159,11 +159,11 @@ function pathIn(kind: Kind, { facts }: Call, end: Parameters<OnEnd>[2]): string 
   return (facts.connection ?? "").slice(kind.length + 1);
 }
 
-/** Equal ones of the same minute are one note, which tells the newest. */
+/** Equal requests of one minute share a note, which keeps the newest. */
 function note(refused: Notes["refused"], { code, message }: Refusal, request: Noted, { facts }: Call): void {
   const key = `${code} ${Math.floor(request.atMs / 60_000)}`;
   const count = (refused.get(key)?.count ?? 0) + 1;
-  // Of an address that does not exist the operator wants to know which it is; a stranger's text, cut short.
+  // For an address that does not exist, the operator wants to see which one it was; a stranger's text, cut short.
   const reason = code === "unknown-path" ? storable(facts.path ?? "") : message;
   refused.set(key, { ...request, code, reason, count });
 }
@@ -228,9 +228,9 @@ function row({ atMs, steamId, players, durationMs, requestId }: Noted) {
 /** One request of a connection's log. Times are ISO 8601 text. */
 export type AcceptedRequest = {
   at: string;
-  /** Nothing of it was stored. */
+  /** Nothing from it was stored. */
   isIgnored: boolean;
-  /** Ignored, since the connection was paused. */
+  /** It was ignored because the connection was paused. */
   isPaused: boolean;
   steamId: SteamId | null;
   players: number;
@@ -238,7 +238,7 @@ export type AcceptedRequest = {
   requestId: string | null;
 };
 
-/** Equal ones of one minute; all but `count` tells of the newest. */
+/** Equal requests of one minute; all fields but `count` are those of the newest. */
 export type RefusedRequests = {
   at: string;
   code: string;
@@ -263,11 +263,11 @@ export type Summary = {
   ignored: number;
   paused: number;
   refused: number;
-  /** Refused since the last one that was taken, whenever that was. */
+  /** How many were refused since the last accepted one, whenever that was. */
   refusedInARow: number;
-  /** Refusals of the last 24 hours for a wrong signature, since the last request that was taken. */
+  /** Refusals for a wrong signature in the last 24 hours, since the last accepted request. */
   badSignatures: number;
-  /** Refusals of the last 24 hours for the body, and the newest reason. */
+  /** Refusals for a wrong body in the last 24 hours, and the newest reason. */
   malformed: number;
   malformedReason: string | null;
   /** Which field was empty in the newest delivery that was ignored. */
@@ -275,7 +275,7 @@ export type Summary = {
 };
 
 export type HourlyCount = {
-  /** Its beginning, in UTC. */
+  /** When the hour begins, in UTC. */
   hour: string;
   kind: Kind | "steam";
   outcome: string;
@@ -299,7 +299,7 @@ export function activityIn(database: Pick<Database, "run">) {
             request_id as "requestId"
           from refused_requests where kind = ${kind} and path = ${path} order by minute desc, at desc, code limit ${keptRequests}`,
       ),
-    /** Of every connection of which something is known; a few rows of each are looked up by index. */
+    /** One summary for every connection with any request; a few rows of each are looked up by index. */
     summaries: () =>
       database.run(
         (sql) => sql<Summary[]>`
@@ -347,7 +347,7 @@ export function activityIn(database: Pick<Database, "run">) {
           ) as ignored on true
           where counts.rows > 0 or taken.at is not null or refused.at is not null`,
       ),
-    /** All of the last 24 hours, this one in. */
+    /** The last 24 hours, the current one included. */
     hourly: () =>
       database.run(
         (sql) => sql<HourlyCount[]>`
@@ -366,7 +366,7 @@ export function activityIn(database: Pick<Database, "run">) {
 
 export type Ended = { accepted: number; ignored: number; refused: number };
 
-/** The last 24 hours of one kind, the oldest first and this one last. */
+/** The last 24 hours of one kind, from the oldest to the current one. */
 export function hoursOf(kind: Kind, counts: readonly HourlyCount[], now: Date): Ended[] {
   const thisHourMs = Math.floor(now.getTime() / 3_600_000) * 3_600_000;
   return Array.from({ length: 24 }, (_, index) => {

@@ -1,4 +1,4 @@
-/** The operator gets a message when it begins, and another when it is over. `connection`: `kind/path`, or "". */
+/** A trouble: the operator gets one message when it begins and one when it is over. `connection`: `kind/path`, or "". */
 export type Condition =
   | { cause: "late"; connection: string; hours: number }
   | { cause: "refusing"; connection: string; code: string }

@@ -11,16 +11,16 @@ const megabyte = 2 ** 20;
 export type ConditionsDeps = {
   database: Pick<Database, "run">;
   steam: () => GateStatus;
-  /** Why the last backup failed; undefined: it did not. */
+  /** Why the last backup failed; undefined if it did not fail. */
   backupProblem: () => string | undefined;
-  /** The folder of our data. */
+  /** The data folder. */
   dataDir: string;
   now: () => Date;
-  /** Of a clock that nobody sets. */
+  /** Of a clock that is never set (performance.now). */
   nowMs?: () => number;
 };
 
-/** What the operator should be told just now, the database left out. */
+/** What the operator should be told now, except for what concerns the database. */
 export function conditionsIn(deps: ConditionsDeps): () => Promise<Condition[]> {
   const { database, now, nowMs = () => performance.now() } = deps;
   let steamAwaySinceMs: number | undefined;

@@ -5,12 +5,12 @@ import type { Log } from "../log.ts";
 
 const mostCounted = 1_000;
 const patienceSeconds = 10;
-/** No old secret is accepted for longer. */
+/** The longest time that an old secret is accepted. */
 const mostDays = 30;
 
 /**
- * Times that lie in the future were written by a clock that was ahead. In the small tables they become now: a session ages
- * again, and an old secret is accepted for as long as was wanted, counted from now. Returns how many rows there were.
+ * Times in the future were written while a clock was ahead. In the small tables they are set to now: sessions age again, and an
+ * old secret is accepted for its usual time, counted from now. Returns how many rows were changed.
  */
 export async function mendFuture(sql: Sql): Promise<{ sessions: number; connections: number }> {
   const [mended] = await sql<{ sessions: number; connections: number }[]>`
@@ -30,8 +30,9 @@ export async function mendFuture(sql: Sql): Promise<{ sessions: number; connecti
 }
 
 /**
- * After a start: mends, and looks for players' times that lie in the future. Those stay, since every comparison takes them for
- * older than what comes; the operator is told, because the clock was wrong. On a large table it is given up after 10 s.
+ * After a start: sets such times to now, and looks for players' times in the future. Those stay as they are, since every
+ * comparison treats them as older than whatever comes; but the operator is told that the clock was wrong. On a large table the
+ * search is given up after 10 s.
  */
 export async function lookForFuture(database: Database["aside"], log: Log): Promise<void> {
   try {

@@ -1,14 +1,14 @@
 import type { Connection } from "../connections/connections.ts";
 import type { Summary } from "./activity.ts";
 
-/** How a connection stands, the worst first. */
+/** The states of a connection, the worst first. */
 export const states = ["refusing", "no-secret", "late", "waiting", "paused", "off", "up"] as const;
 export type State = (typeof states)[number];
 
 /** Something for the operator to mend. */
 export const isTrouble = (state: State) => state === "refusing" || state === "no-secret" || state === "late";
 
-/** So many refusals one after the other are more than an accident. */
+/** This many refusals one after another are more than an accident. */
 const refusedInARowLeast = 3;
 
 /** What is known of a connection's requests. `acceptedAt`: ISO 8601 text. */
@@ -38,12 +38,12 @@ export function stateOf(
   return isExpected && hoursSince(acceptedAt, now) >= expectHours ? "late" : "up";
 }
 
-/** Whole hours; 0 for a time of the future. */
+/** Whole hours; 0 for a time in the future. */
 export function hoursSince(at: string, now: Date): number {
   return Math.max(0, Math.floor((now.getTime() - Date.parse(at)) / 3_600_000));
 }
 
-/** A connection and how it stands. `summary`: undefined where no request of it is known. */
+/** A connection and its state. `summary`: undefined where no request of it is known. */
 export type Standing = { connection: Connection; state: State; summary: Summary | undefined };
 
 /** All of them, the worst first. */

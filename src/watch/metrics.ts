@@ -21,8 +21,8 @@ import {
 } from "./prometheus.ts";
 
 /**
- * Every number that `GET /metrics` tells. What happens often is counted here, into numbers that lie ready; Steam and the
- * database are asked how they stand when somebody reads.
+ * Every number that `GET /metrics` shows. Frequent events are counted here as they happen; the state of Steam and of the
+ * database is asked for when somebody reads.
  */
 export function createMetrics(): Metrics {
   const connections = new Map<string, Counts>();
@@ -40,7 +40,7 @@ export function createMetrics(): Metrics {
   const loop = monitorEventLoopDelay({ resolution: loopMs });
   loop.enable();
 
-  /** Zeros too, for every stored connection: the first refusal must be seen as a rise. */
+  /** Zeros too, for every stored connection: only then does Prometheus see the first refusal as a rise. */
   function countsOf(kind: Kind, stored: ReturnType<Directory["stored"]>): Sample[] {
     const outcomes: Outcome[] = kind === "battlemetrics" ? ["accepted", "ignored", "paused"] : ["accepted"];
     const samples = stored
@@ -147,13 +147,13 @@ type Sources = {
 
 const durationSeconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const batchItems = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000];
-/** How often the delay of the event loop is looked at. */
+/** How often the delay of the event loop is measured. */
 const loopMs = 20;
 
 type Outcome = "accepted" | "ignored" | "paused" | RefusalCode;
 type Counts = Record<Outcome, number>;
 
-/** Those that are not said before a stored connection is found, or elsewhere. */
+/** The refusals that belong to a stored connection. */
 const ofConnections = refusalCodes.filter(
   (code) => !["not-found", "method-not-allowed", "unknown-path", "bad-token"].includes(code),
 );

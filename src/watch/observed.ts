@@ -3,7 +3,7 @@ import type { Call, Handler } from "../http/call.ts";
 import type { Refusal } from "../http/refusal.ts";
 import { refusalOf } from "../http/refusal.ts";
 
-/** Told how each request ended, and how long it took from its head to its answer. Samples are not told, unless refused. */
+/** Called with how each request ended and how long it took, from its head to its answer. Samples count only when refused. */
 export type OnEnd = (
   kind: Kind,
   call: Call,
@@ -11,7 +11,7 @@ export type OnEnd = (
   durationMs: number,
 ) => void;
 
-/** The same handler, its calls told to all of `watchers`. */
+/** The same handler, which reports each call to all `watchers`. */
 export function observed(kind: Kind, handler: Handler, watchers: readonly OnEnd[]): Handler {
   return async (call) => {
     const startMs = performance.now();

@@ -33,7 +33,7 @@ export const histogram = (name: string, help: string, of: Record<string, Histogr
 
 export type Histogram = { observe: (value: number) => void; samples: (labels: Labels) => Sample[] };
 
-/** Counts values by the first of the rising `bounds` that they do not exceed. */
+/** A histogram: each value counts at the first of the rising `bounds` that it does not exceed. */
 export function createHistogram(bounds: readonly number[]): Histogram {
   const edges = [...bounds, Number.POSITIVE_INFINITY];
   const counts = edges.map(() => 0);

@@ -8,13 +8,13 @@ export type Warning =
   | { code: "no-connection" | "no-steam-key" | "hmac-off" }
   | { code: "steam-fails"; reason: string }
   | { code: "silent" | "no-secret" | "bad-signatures" | "stale-timestamps"; connection: Connection; at: string | null }
-  /** `reason` names the field: what is wrong with it, or only its name; of "refusing" it says why the last was refused. */
+  /** `reason`: what is wrong with which field, or only the field's name; for "refusing", why the last request was refused. */
   | { code: "malformed" | "ignored" | "refusing"; connection: Connection; at: string | null; reason: string };
 
 const badSignaturesInARow = 3;
 const fewestIgnored = 3;
 
-/** What is not as it should be, the worst first. */
+/** All warnings that hold now, the worst first. */
 export function warningsOf({ config, connections, summaries, steam, now }: Judged): Warning[] {
   const found: Warning[] = [];
   if (!config.HMAC.ENABLE) found.push({ code: "hmac-off" });
@@ -42,7 +42,7 @@ export function warningsOf({ config, connections, summaries, steam, now }: Judge
   return found;
 }
 
-/** One is enough where nothing came afterwards: BattleMetrics stops calling after errors. */
+/** One refusal is enough when nothing came after it: BattleMetrics stops calling after errors. */
 function isMostlyMalformed({ accepted, ignored, malformed, refusedCode }: Summary, refusedLast: boolean): boolean {
   return malformed > 0 && ((refusedLast && refusedCode === "malformed") || malformed > accepted + ignored);
 }
@@ -53,7 +53,7 @@ type Judged = {
   config: Pick<Config, "HMAC" | "STEAM">;
   connections: readonly Connection[];
   summaries: readonly Summary[];
-  /** Undefined for who is not the service itself. */
+  /** Undefined outside the service, as in the CLI. */
   steam: { breaker: string; reason: string } | undefined;
   now: Date;
 };

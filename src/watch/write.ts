@@ -3,18 +3,18 @@ import { farFuture } from "../database/future.ts";
 import { takeTurn } from "../database/turns.ts";
 import { mendFuture } from "./future.ts";
 
-/** So many requests of a connection are kept, of those that were taken and of those that were refused. */
+/** How many requests of a connection are kept: this many accepted ones and as many refused ones. */
 export const keptRequests = 100;
 const keptDays = 8;
-/** The most rows that one statement removes: a large backlog is removed in steps, and nothing waits for it. */
+/** The most rows that one statement removes: a large backlog goes in steps, so that nothing waits for it. */
 const removedRows = 10_000;
 const removedOfOne = 2_000;
 const tidySeconds = 60;
 
-/** What became of some requests of a connection, or of calls to Steam. Equal ones are one. */
+/** How some requests of a connection, or calls to Steam, ended. Equal ones are one note. */
 export type Count = { kind: string; path: string; outcome: string; count: number };
 
-/** A row of `accepted_requests` or of `refused_requests`, without what all have. */
+/** A row of `accepted_requests` or `refused_requests`, without the columns that all notes share. */
 export type Request = {
   kind: string;
   path: string;
@@ -27,13 +27,13 @@ export type Request = {
 export type Accepted = Request & { is_ignored: boolean; is_paused: boolean };
 export type Refused = Omit<Request, "players"> & { code: string; count: number; reason: string };
 
-/** How many of a connection's requests were refused since the last that was taken; `hasTaken`: one was taken in these notes. */
+/** How many of a connection's requests were refused since the last accepted one; `hasTaken`: these notes hold an accepted one. */
 export type InARow = { kind: string; path: string; count: number; has_taken: boolean };
 
 export type NotesToWrite = {
-  /** Of the service that writes. */
+  /** The service that writes. */
   replica: string;
-  /** Counts up: what is not above the last one was written before. */
+  /** Counts up: a number not above the last one was written before. */
   number: number;
   counts: Count[];
   accepted: Accepted[];
@@ -41,19 +41,19 @@ export type NotesToWrite = {
   inARow: InARow[];
 };
 
-/** How the services on this database stand together. */
+/** What all services on this database know together. */
 export type Together = {
-  /** Of today in UTC, of all services, before and after their starts. */
+  /** Today's calls in UTC, of all services, also from before a restart. */
   steamCallsToday: number;
   /** Such as 2026-01-02. */
   day: string;
   replicas: number;
 };
 
-/** A service that has not written for so long has ended. */
+/** A service that has not written for this long counts as ended. */
 const aliveSeconds = 30;
 
-/** All or nothing, and once, however often it is run. Removes what is too old of the same connections. */
+/** Writes all or nothing, and only once however often it is run. Also removes the oldest requests of the same connections. */
 export function writeNotes(database: Pick<Database, "run">, notes: NotesToWrite): Promise<Together> {
   return database.run(async (sql) => {
     await insert(sql, notes);
@@ -106,8 +106,8 @@ function insert(sql: Sql, { replica, number, counts, accepted, refused, inARow }
 }
 
 /**
- * Only the newest requests of a connection stay. The places of the rows are found first, by index, and the rows then by
- * their places: a join would be planned as a scan of the whole table.
+ * Keeps only the newest requests of a connection. The places of the old rows (ctid) are found first, by index, and then the
+ * rows by their places: Postgres would plan a join as a scan of the whole table.
  */
 async function prune(sql: Sql, counts: Count[]): Promise<void> {
   const written = JSON.stringify(counts.map(({ kind, path }) => ({ kind, path })));
@@ -135,8 +135,8 @@ async function prune(sql: Sql, counts: Count[]): Promise<void> {
 }
 
 /**
- * Removes the counts of long past days, what is known of connections that are gone, and secrets whose time is over. Of all
- * services on this database one does it each minute; `isFirst`: whoever does it.
+ * Removes old counts, what is known of deleted connections, and old secrets whose time is over. One of all services on this
+ * database does it each minute; `isFirst`: this service does it.
  */
 export function tidy(database: Pick<Database, "run">, replica: string, isFirst: boolean): Promise<void> {
   return database.run(async (sql) => {
@@ -159,7 +159,7 @@ export function tidy(database: Pick<Database, "run">, replica: string, isFirst: 
   });
 }
 
-/** Connections of which something is known though they are not there any more, some of them: from name to name by index. */
+/** Some connections that were deleted but still have rows; goes from name to name by index. */
 function gone(sql: Sql) {
   const tables = ["hourly_counts", "accepted_requests", "refused_requests"];
   const [first, ...others] = tables.map(
@@ -178,7 +178,7 @@ function gone(sql: Sql) {
   return sql<{ kind: string; path: string }[]>`${all}`;
 }
 
-/** At a stop: the others need not wait until it counts as ended. */
+/** At a stop: the other services then need not wait until this one counts as ended. */
 export function signOff(database: Pick<Database, "run">, replica: string) {
   return database.run((sql) => sql`delete from replicas where id = ${replica}`);
 }
