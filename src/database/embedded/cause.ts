@@ -1,6 +1,6 @@
 /**
- * Finds in what Postgres or initdb writes the lines that tell why it failed: of the gravest kind the newest, with its
- * details. Lines that follow, such as "removing contents of data directory", do not push it out.
+ * Finds the lines of Postgres or initdb that say why it failed: the newest of the gravest kind, with its details. Later lines,
+ * such as "removing contents of data directory", do not replace it.
  */
 export function createCause(): { read: (line: string) => void; words: () => string } {
   let cause: string[] = [];
@@ -40,7 +40,7 @@ function gravityOf(line: string): number {
   return /^(LOG: +could not |child process was terminated by )/.test(line) ? 1 : 0;
 }
 
-/** What a client caused or only has to be told is left out: it was cut off, or came while the database goes up or down. */
+/** Leaves out what concerns only a client: it was cut off, or came while the database starts or stops. */
 export function isAlarming(line: string): boolean {
   return (
     /^(FATAL|PANIC|initdb: error): /.test(line) &&
@@ -48,7 +48,7 @@ export function isAlarming(line: string): boolean {
   );
 }
 
-/** No room, or none for one file more. */
+/** The disk is full, or has no room for another file. */
 export const isFullDisk = (words: string) => /no space left on device|disk quota exceeded/i.test(words);
 
 function adviceFor(words: string): string {

@@ -16,16 +16,16 @@ export { embeddedAddress, embeddedDatabase, embeddedUser, ofCommand } from "./pr
 export { findRunning } from "./running.ts";
 
 export type EmbeddedOptions = {
-  /** Made when missing. The cluster lives in `pg` there. */
+  /** Created when missing. The cluster lives in its folder `pg`. */
   dataDir: string;
   /** A folder with initdb and postgres. Absent or empty: found by ourselves. */
   binDir?: string;
   /** Further settings of Postgres. */
   settings?: Record<string, string>;
-  /** When a database that does not serve is started again; what is absent is as usual. */
+  /** When a database that does not answer is restarted; missing fields have their defaults. */
   patience?: Partial<Patience>;
   log: Log;
-  /** Told once, when the database failed five times in a minute and is given up. */
+  /** Called once, when the database has failed five times in a minute and is given up. */
   onGone?: () => void;
 };
 
@@ -58,7 +58,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
     await removeLeftovers(place, binaries);
     return { socketDir, version: binaries.version, stop };
   } catch (error) {
-    // A system call failed: what it says, such as "EACCES: permission denied, mkdir '/srv/data'", is clear to an operator.
+    // A system call failed: its message, such as "EACCES: permission denied, mkdir '/srv/data'", is clear to an operator.
     if (!(error instanceof Error && "syscall" in error)) throw error;
     throw new DatabaseProblem(
       `The data folder ${dataDir} cannot be used (${error.message}): make it writable, or choose another one.`,
@@ -67,7 +67,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
   }
 }
 
-/** The major version that made the cluster; undefined when there is none yet. */
+/** The major version of the existing cluster; undefined when there is none yet. */
 async function majorOf({ dir }: Place): Promise<number | undefined> {
   if (!existsSync(join(dir, "pg"))) return undefined;
   const text = await readFile(join(dir, "pg/PG_VERSION"), "utf8").catch((error) => {
@@ -81,13 +81,13 @@ async function majorOf({ dir }: Place): Promise<number | undefined> {
   );
 }
 
-/** Made under another name, and renamed when complete and on disk: a folder named `pg` is never a half one. */
+/** Created under another name, and renamed when complete and on disk: a folder named `pg` is never incomplete. */
 async function initialise(place: Place, { bin }: Binaries, settings: Record<string, string>): Promise<void> {
   const pg = join(place.dir, "pg");
   const half = join(place.dir, `pg.init-${process.pid}-${Date.now()}`);
   await makePrivate(half, place.account);
   const options = ["-A", "trust", "--data-checksums", "-E", "UTF8", "--no-locale", "--no-instructions"];
-  // A database that may be lost is quick to make, and small: sixteen times less log in advance.
+  // A database that may be lost is made quickly and small: it reserves a sixteenth of the write-ahead log.
   if (settings["fsync"] === "off") options.push("--no-sync", "--wal-segsize=1");
   const initdb = guarded([join(bin, "initdb"), "-D", half, "-U", embeddedUser, ...options], place.account);
   const code = await initdb.gone;
@@ -102,7 +102,7 @@ async function initialise(place: Place, { bin }: Binaries, settings: Record<stri
   }
 }
 
-// What earlier starts left when they were killed, and the programs of older versions. Called when we hold the lock of `pg`.
+// Removes what killed starts left behind, and the programs of older versions. Called when we hold the lock of `pg`.
 async function removeLeftovers({ dir }: Place, { bin }: Binaries): Promise<void> {
   for (const name of await readdir(dir)) {
     const path = join(dir, name);

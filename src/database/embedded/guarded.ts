@@ -6,30 +6,30 @@ import { DatabaseProblem } from "../problem.ts";
 import { createCause } from "./cause.ts";
 import { descendantsOf } from "./descendants.ts";
 
-/** Whom a command of the database runs as. Empty: as we do. */
+/** The account that a command of the database runs as. Empty: our own. */
 export type Account = { uid?: number; gid?: number };
 
 export type Guarded = {
   /** The last lines that it wrote. */
   lines: readonly string[];
-  /** What went wrong, as far as it has said so; "" if it has not. Without a full stop. */
+  /** What went wrong by its own words, without a full stop; "" if it said nothing. */
   cause: () => string;
   /** Why it ended. */
   reason: () => string;
   /** Fulfilled with the exit code when the command, all its children and the guard have ended. */
   gone: Promise<number | null>;
-  /** Asks it to end, and ends it by force when it does not within 10 seconds (the write-ahead log survives that). */
+  /** Asks it to end, and kills it after 10 seconds (no data is lost by that: the write-ahead log has it). */
   stop: (patienceMs?: number) => void;
 };
 
-// The whole environment of a command: nothing of the caller's, of which PGDATA, PGPORT or LC_MESSAGES would do harm.
+// The whole environment of a command. Nothing comes from the caller's: PGDATA, PGPORT or LC_MESSAGES would do harm.
 const environment = { PATH: "/usr/bin:/bin", LC_ALL: "C", TZ: "UTC" };
 
 /**
  * A shell holds the other end of our pipe and reads it. The read ends when we close our end or die, however suddenly,
  * and then the command is told to end. SIGTERM comes before SIGINT (to Postgres: a fast shutdown), because a shell
- * starts its background jobs with SIGINT ignored, until they handle it. The shell lets go of standard error, so that
- * the end of that pipe tells us that the command has ended.
+ * starts its background jobs with SIGINT ignored, until they handle it. The shell closes its standard error, so that
+ * we see by the end of that pipe that the command has ended.
  */
 const guard = `
 "$@" </dev/null >&2 &
@@ -45,7 +45,7 @@ export function guarded(command: string[], account: Account, onLine: (line: stri
   const child = spawn("/bin/sh", ["-c", guard, "guard", ...command], {
     ...account,
     cwd: "/",
-    // Lets Postgres see that a stale lock file which names our process id, common in a container, is not of a server.
+    // A stale lock file may name our process id, as is common in a container. This lets Postgres see that we are no server.
     env: { ...environment, PG_GRANDPARENT_PID: String(process.pid) },
     detached: true, // in a group of its own, so that Ctrl-C on a terminal reaches only us
     stdio: ["pipe", "ignore", "pipe"],
@@ -68,7 +68,7 @@ export function guarded(command: string[], account: Account, onLine: (line: stri
   });
   child.stdin.on("error", () => {});
   child.stderr.once("end", () => child.stdin.destroy());
-  // Here the guard was killed and its command was not: the guard's process group still is.
+  // The guard was killed but its command was not: the guard's process group still exists.
   child.once("exit", () => {
     if (child.stderr.readableEnded) return;
     signalGroup("SIGTERM");

@@ -6,8 +6,8 @@ import { probe } from "./probe.ts";
 import { launch, type ServerOptions } from "./server.ts";
 
 /**
- * Starts the server, and starts it again whenever it dies or does not serve, until it has failed five times in a minute; on
- * a full disk for ever. Resolves when it is ready for the first time, with the function that shuts it down for good.
+ * Starts the server, and restarts it whenever it dies or does not answer, until it has failed five times in a minute; on a full
+ * disk it never gives up. Resolves when it is ready for the first time, with the function that shuts it down for good.
  */
 export async function keepRunning(options: ServerOptions): Promise<() => Promise<void>> {
   const stopping = new AbortController();
@@ -49,7 +49,7 @@ async function supervise(server: Guarded, options: ServerOptions, say: QuietLog,
   }
 }
 
-/** Fulfilled when the server is gone. One that lives but does not serve is ended: then with the reason, else with "". */
+/** Fulfilled when the server has ended: with the reason when we ended it because it did not answer, else with "". */
 async function untilItFails(
   server: Guarded,
   { socketDir, patience }: ServerOptions,

@@ -1,14 +1,14 @@
-/** When a database that lives, but does not serve, is started again. */
+/** When a database that runs but does not answer is restarted. */
 export type Patience = {
-  /** Between two questions on a connection of its own; each may take as long. */
+  /** The pause between two checks, each on a new connection; a check may take as long as the pause. */
   askEveryMs: number;
-  /** So many without an answer, one after another, and it is started again. */
+  /** After this many checks in a row without an answer it is restarted. */
   questions: number;
-  /** So long it may be starting up: a recovery that takes its time must not begin again and again. */
+  /** How long it may take to start: a long recovery must not begin again and again. */
   startingMs: number;
-  /** The longest pause before another start. */
+  /** The longest pause before a restart. */
   pauseMostMs: number;
-  /** So long it may take to shut down before it is killed. */
+  /** How long it may take to shut down before it is killed. */
   stopMs: number;
 };
 

@@ -6,7 +6,7 @@ import type { Log } from "../../log.ts";
 import { DatabaseProblem } from "../problem.ts";
 import { type Account, runAs } from "./guarded.ts";
 
-/** Where the embedded database lives (its cluster in `pg` there), and whom it runs as. */
+/** Where the embedded database lives (its cluster in the folder `pg`), and which account it runs as. */
 export type Place = { dir: string; account: Account };
 
 /**
@@ -32,7 +32,7 @@ export async function choosePlace(dataDir: string, log: Log): Promise<Place> {
   }
   await makeOpen(asked, account);
   await warnIfOpen(asked, log);
-  // A database that exists stays where it is, even if folders were closed or opened since.
+  // An existing database stays where it is, even if the rights of folders have changed since.
   if (holds(asked) || (!isAway && (await reaches(account, asked)))) return { dir: asked, account };
 
   log.warn("The database is in another folder, because its user cannot reach the data folder", {
@@ -68,13 +68,13 @@ async function warnIfOpen(folder: string, log: Log): Promise<void> {
     });
 }
 
-/** Makes a folder, open only to the database's account, in a place that the account may not write. */
+/** Creates a folder for the database's account alone, inside a folder where that account may not write. */
 export async function makePrivate(folder: string, { uid, gid }: Account): Promise<void> {
   await mkdir(folder, { mode: 0o700 });
   if (uid !== undefined && gid !== undefined) await lchown(folder, uid, gid);
 }
 
-/** Whether nobody but `uid` (and root) can have put something into this folder, or taken its place. */
+/** Whether only `uid` (and root) can have put something into this folder or replaced it. */
 export async function isPrivate(folder: string, uid: number): Promise<boolean> {
   const found = await lstat(folder);
   return found.isDirectory() && found.uid === uid && (found.mode & 0o777) === 0o700;

@@ -3,7 +3,7 @@ import { errorCode } from "../../error-code.ts";
 import type { SocketAddress } from "../address.ts";
 import { createClient } from "../connect.ts";
 
-/** Whom to connect as, and to what: initdb makes both. */
+/** The user and the database to connect to: initdb creates both. */
 export const embeddedUser = "playtime";
 export const embeddedDatabase = "postgres";
 

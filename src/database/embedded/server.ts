@@ -56,7 +56,7 @@ async function isServing({ place }: ServerOptions): Promise<boolean> {
   return socketDir !== undefined && (await probe(socketDir, 500, { commandsCount: false })) === "answers";
 }
 
-/** Resolves when the server is ready, or has ended without having been; one that never gets ready is ended. */
+/** Resolves when the server is ready, or has ended before it was; one that never gets ready is ended. */
 function start(
   options: ServerOptions,
   say: QuietLog,
@@ -110,7 +110,7 @@ export const lean = (
   "max_logical_replication_workers=0 jit=off huge_pages=off"
 ).split(" ");
 
-/** It writes only what we read: that it is ready, and why it died. Never a statement: that may hold a secret. */
+/** Its log holds only what we read: that it is ready, and why it died. Never a statement, which may hold a secret. */
 export const quiet = (
   "log_destination=stderr logging_collector=off log_min_messages=log log_min_error_statement=panic " +
   "log_checkpoints=off log_line_prefix= lc_messages=C"

@@ -6,8 +6,8 @@ import { DatabaseProblem } from "../problem.ts";
 import { isPrivate, makePrivate, type Place, reaches, unlessExisting } from "./place.ts";
 
 /**
- * The folder of the socket, made when missing; in the temp folder when the path would be too long for a socket. There it
- * has a name that nobody can guess, and so take first; the data folder remembers it, for a start after a kill.
+ * The folder of the socket, created when missing. It lies in the temp folder when the path would be too long for a socket:
+ * there its name cannot be guessed, so nobody can take it first. The data folder remembers it, for a start after a kill.
  */
 export async function socketFolder(place: Place): Promise<string> {
   const usual = join(place.dir, "pg.socket");
