@@ -7,7 +7,7 @@ import { playersTabs } from "./players-tabs.ts";
 import { ago, hours, type Reader } from "./reader.ts";
 
 export type Activity = {
-  /** What was pasted; a stranger's text, as is `game`. */
+  /** The pasted list; a stranger's text, as is `game`. */
   text: string;
   game: string;
   games: readonly number[];

@@ -10,12 +10,12 @@ import { type Activity, activityPage, addressOfActivity } from "./activity-page.
 import { download, formOf, type PageHandler, page, type Request, seeOther } from "./page.ts";
 
 const mostIds = 100;
-/** How many lines without an ID are named. */
+/** How many lines without an ID the page names. */
 const mostUnread = 10;
 
 export type ListActivityDeps = { config: Pick<Config, "HISTORY">; database: Way; names: Names; now: () => Date };
 
-/** How long the players of a pasted list played lately. The list is part of the address; nothing is stored. */
+/** How long the players of a pasted list played in the last days. The list is part of the address; nothing is stored. */
 export function listActivityRoutes({ config, database, names, now }: ListActivityDeps): Record<string, PageHandler> {
   const history = historyOf(config.HISTORY);
   const days = daysIn(database);

@@ -7,7 +7,7 @@ import { Refusal } from "../http/refusal.ts";
 
 type Asset = { path: string; plain: Answer; gzipped: Answer };
 
-/** Files that browsers keep for ever: another content has another name. */
+/** Files that browsers keep for ever: when the content changes, the name changes too. */
 export const assets = {
   style: asset("style.css", "text/css; charset=utf-8"),
   script: asset("script.js", "text/javascript; charset=utf-8"),

@@ -15,7 +15,7 @@ export function hoursChart(reader: Reader, hours: readonly Ended[]): Html {
   const bars = hours.map((hour, index) => {
     let top = height;
     const parts = (["accepted", "ignored", "refused"] as const).map((of) => {
-      // What is there must be seen, however small.
+      // Even the smallest number must be visible.
       const size = hour[of] === 0 ? 0 : Math.max(2, (hour[of] / most) * height);
       top -= size;
       return size > 0 && rectangle(of, index * step + 1.5, top, step - 3, size);
@@ -70,7 +70,7 @@ function rectangle(of: string, x: number, y: number, w: number, h: number): Html
 
 const fixed = (value: number) => String(Math.round(value * 10) / 10);
 
-/** A word for each colour. */
+/** The legend: a word for each colour. */
 export function legend(entries: readonly (readonly [colour: string, word: string])[]): Html {
   return html`<ul class="legend">${entries.map(([colour, word]) => html`<li><svg class="swatch" viewBox="0 0 10 10" aria-hidden="true"><rect class="${colour}" width="10" height="10"/></svg>${word}</li>`)}</ul>`;
 }

@@ -5,7 +5,7 @@ export type Confirmation = {
   above?: string;
   title: Html;
   words: string;
-  /** Of what is deleted: it asks at `?confirm=delete`, takes the form, and is where "cancel" leads. */
+  /** The page of what is deleted: it asks at `?confirm=delete`, receives the form, and "cancel" leads back to it. */
   page: string;
   /** What is confirmed, where nothing is deleted. */
   action?: { value: string; text: string };
@@ -13,7 +13,7 @@ export type Confirmation = {
   instead?: { value: string; text: string };
 };
 
-/** Asked before something goes that does not come back. */
+/** Asks before something is lost for good. */
 export function confirmation({ texts }: Reader, { above, title, words, page, action, instead }: Confirmation): Html {
   const { common } = texts;
   return html`<div class="narrow wide card">${above !== undefined && html`<p class="above">${above}</p>`}<h1>${title}</h1><p>${words}</p>

@@ -6,8 +6,8 @@ export function cookieIn(call: Call, name: string): string | undefined {
 }
 
 /**
- * The value of a Set-Cookie header. Lax: a link to the panel on another site finds its reader signed in; it changes nothing,
- * as only forms do, and those of other sites are refused.
+ * The value of a Set-Cookie header. Lax: whoever follows a link on another site to the panel is signed in there. That is safe:
+ * only forms change anything, and forms from other sites are refused.
  */
 export function cookie(
   name: string,

@@ -10,7 +10,7 @@ export const overviewDays = 30;
 const width = 480;
 const height = 80;
 
-/** How long a player played on the last days, `today` in; those without time may be missing. */
+/** How long a player played on each of the last days, `today` included; days without time may be missing. */
 export type PlayedDays = { today: Day; played: readonly { day: Day; seconds: number }[] };
 
 export const firstDrawn = (today: Day) => daysBefore(today, drawnDays - 1);
@@ -50,7 +50,7 @@ ${chart(
 <tbody>${[...days].reverse().map(({ day, players, seconds }) => html`<tr><td>${day}</td><td class="number">${number(reader, players)}</td><td class="number">${hoursText(reader, seconds)}</td></tr>`)}</tbody></table></details>`;
 }
 
-/** A bar a day, the sums of 7, 30 and 90 days, and the weeks as a table, which can be read without seeing the bars. */
+/** One bar per day, the sums of 7, 30 and 90 days, and the weeks as a table for readers who cannot see the bars. */
 export function daysChart(reader: Reader, { today, played }: PlayedDays): Html {
   const { players: words } = reader.texts;
   const byDay = new Map(played.map(({ day, seconds }) => [day, seconds]));

@@ -1,12 +1,12 @@
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 
-/** So long a browser keeps it: as long as browsers allow. */
+/** How long a browser keeps it: as long as browsers allow. */
 export const deviceSeconds = 400 * 86_400;
 
 /**
  * What a browser that signed in keeps from then on: a random name and its signature. It signs nobody in; it only gives the
- * browser a lane of its own when it gives the password again. Signed with the password's stored hash, so that nothing is
- * stored, replicas agree, and another password makes it void.
+ * browser a lane of its own when it gives the password again. Signed with the password's stored hash: so nothing need be
+ * stored, replicas agree, and a new password makes it void.
  */
 export function deviceCookie(device: string, passwordHash: string): string {
   return `${device}.${signatureOf(device, passwordHash)}`;

@@ -2,7 +2,7 @@ import { randomBytes, timingSafeEqual } from "node:crypto";
 
 export const firstVisitHours = 24;
 
-/** The link by which whoever reads the service's log sets the panel's first password. */
+/** The link in the service's log: whoever reads it there sets the panel's first password. */
 export type FirstVisit = {
   /** Where the link leads: /admin/first-visit/…/ */
   path: string;

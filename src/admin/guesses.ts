@@ -10,14 +10,14 @@ const laneMost = 2;
 const patientLaneMost = 4;
 const lanesMost = 20;
 const crowdedSeconds = 2;
-/** The limit of all strangers together: this many wrong passwords at once, then one a second. */
+/** The limit for all strangers together: this many wrong passwords at once, then one a second. */
 const budget = { most: 20, everyMs: 1_000 };
 
 /** Who gives a password. */
 export type Guesser = {
-  /** From `ipAddress`, or another text that stands for a place. */
+  /** An address from `ipAddress`, or another text that stands for a place. */
   address: string;
-  /** Of a browser that was signed in before. */
+  /** The name of a browser that was signed in before. */
   device: string | undefined;
   /** It was told to wait, and did. */
   hasWaited: boolean;
@@ -30,9 +30,9 @@ export type Outcome = "right" | "wrong" | { waitSeconds: number };
  * signed in before, must wait; twice as long after each further one, 30 s at most. One password is checked at a time, so that a
  * flood of guesses takes neither memory nor the processor.
  *
- * Whoever waits for that stands in a lane. A known browser has its own, and its turn comes first. All others share a budget and
- * stand in the lane of their wider network (/24 or /48), lane after lane: ever new addresses are of no use. Whoever waited as
- * told has another lane, since at a shared address somebody else may begin a new wait again and again.
+ * Guesses wait for their check in lanes. A known browser has a lane of its own, which comes first. All others share a budget and
+ * wait in the lane of their wider network (/24 or /48); the lanes take turns, so ever new addresses gain nothing. Whoever waited
+ * as told goes to a quick lane, since at a shared address a stranger may start a new wait again and again.
  */
 export function createGuesses({ wrongGuesses, stopping, nowMs = () => performance.now() }: GuessesDeps): Guesses {
   const lanes = createLanes<Waiting>({
@@ -97,7 +97,7 @@ export function createGuesses({ wrongGuesses, stopping, nowMs = () => performanc
   async function judge({ guesser, isRight, lane }: Waiting): Promise<Outcome> {
     const who = whoIs(guesser);
     const count = await wrongGuesses.count(who);
-    // What was given elsewhere: to another replica, or before a restart.
+    // Also counts wrong passwords that another replica saw, or this one before a restart.
     if (count > (pauses.get(who)?.count ?? 0)) note(who, count, pauseAfter(count));
     const leftMs = pauseMs(who);
     if (leftMs > 0 && !guesser.hasWaited) return { waitSeconds: Math.ceil(leftMs / 1_000) };
@@ -130,14 +130,14 @@ export function createGuesses({ wrongGuesses, stopping, nowMs = () => performanc
 
 export type GuessesDeps = {
   wrongGuesses: WrongGuesses;
-  /** Then nobody waits any longer. */
+  /** When aborted, nobody waits any longer. */
   stopping?: AbortSignal;
   /** A clock that nobody sets. */
   nowMs?: () => number;
 };
 
 export type Guesses = {
-  /** `waitSeconds`: it was not looked at. */
+  /** `waitSeconds`: the password was not checked. */
   check: (guesser: Guesser, isRight: () => Promise<boolean>) => Promise<Outcome>;
 };
 

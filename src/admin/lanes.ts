@@ -1,14 +1,14 @@
 export type LanesOptions<Item> = {
   /** How many may wait in a lane. */
   mostIn: (lane: string) => number;
-  /** Lanes without a limit to their number: not everybody can begin one. */
+  /** Lanes without a limit on their number, since strangers cannot open them. */
   isFree: (lane: string) => boolean;
-  /** Of all other lanes. */
+  /** How many other lanes there may be. */
   lanesMost: number;
   onTurnedAway: (item: Item) => void;
 };
 
-/** Lanes that have their turn one after another. Where there is no room, one is turned away by lot, the newcomer or another. */
+/** Lanes that take turns. When there is no room, one of those waiting, or the newcomer, is turned away at random. */
 export function createLanes<Item>({ mostIn, isFree, lanesMost, onTurnedAway }: LanesOptions<Item>): Lanes<Item> {
   const lanes = new Map<string, Item[]>();
 
@@ -45,8 +45,8 @@ export type Lanes<Item> = {
   /** In the order of their turns. */
   names: () => string[];
   enter: (lane: string, item: Item) => void;
-  /** The first of the lane, which then goes to the end of the row. */
+  /** Takes the first of a lane; the lane then goes to the end of the queue. */
   take: (lane: string) => Item | undefined;
-  /** Turns all away. */
+  /** Turns everybody away. */
   clear: () => void;
 };

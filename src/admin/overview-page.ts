@@ -99,7 +99,7 @@ function newestTable(reader: Reader, { newest: players, names }: Overview): Html
   )}</tbody></table>`;
 }
 
-/** Whoever asks at an address that does not exist may be ours, with a wrong path. */
+/** A request to an unknown address may come from our own sender, with a wrong path. */
 function strangersLine(reader: Reader, strangers: readonly Summary[]): Html | undefined {
   const { overview: words } = reader.texts;
   const refused = strangers.reduce((sum, one) => sum + one.refused, 0);

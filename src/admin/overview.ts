@@ -25,7 +25,7 @@ export type OverviewDeps = {
   now: () => Date;
 };
 
-/** The first page: how everything stands, at a glance. */
+/** The first page: the state of everything at a glance. */
 export function overviewRoutes({ config, database, steam, names, now }: OverviewDeps): Record<string, PageHandler> {
   const activity = activityIn(database);
   const statistics = statisticsIn(database, now);

@@ -5,21 +5,21 @@ import { assets } from "./assets.ts";
 import type { Reader } from "./reader.ts";
 import { languages, texts } from "./texts/texts.ts";
 
-/** A request for a page, after all that concerns every page is done. */
+/** A request for a page, after the checks that every page shares. */
 export type Request = {
   call: Call;
   reader: Reader;
-  /** What stands behind the `?`. */
+  /** The query string without its `?`. */
   query: URLSearchParams;
   /** Scheme and host as the browser knows them; a stranger's text. */
   origin: string;
-  /** Of the person; behind a proxy that is trusted, what that says. */
+  /** The person's address; behind a trusted proxy, the one that the proxy names. */
   address: string;
 };
 
 export type PageHandler = (request: Request) => Answer | Promise<Answer>;
 
-/** What was sent by a form; the Refusal "body-too-large" over 64 KiB. */
+/** The fields of the form; throws the Refusal "body-too-large" over 64 KiB. */
 export async function formOf({ call }: Request): Promise<URLSearchParams> {
   return new URLSearchParams((await call.body()).toString("utf8"));
 }
@@ -50,11 +50,11 @@ const headers = {
 
 export type Page = {
   title: string;
-  /** The part of the panel that it belongs to; undefined for who is not signed in. */
+  /** The part of the panel that it belongs to; undefined when nobody is signed in. */
   part?: "overview" | "connections" | "players" | "alerts";
   /** How much on it needs the operator; the browser's tab shows it. */
   warnings?: number;
-  /** Said on top: what was just done, or why it was not. */
+  /** The message on top: what was just done, or why it was not. */
   notice?: { kind: "done" | "problem"; text: string } | undefined;
   body: Html;
   status?: number;
@@ -113,7 +113,7 @@ ${body}
   };
 }
 
-/** After a form: the browser loads the page at `path`, so that a reload sends nothing twice. */
+/** The answer to a form: the browser loads the page at `path`, so that a reload sends nothing twice. */
 export function seeOther(path: string, cookies: string[] = []): Answer {
   return { status: 303, headers: { ...headers, location: path }, cookies, body: "" };
 }

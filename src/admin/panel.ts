@@ -62,7 +62,7 @@ export function createPanel(deps: PanelDeps): Handler {
     ...mapped(open, asPage),
     ...mapped(closed, (handler) => asPage(signedIn(handler))),
   });
-  // A new password in the config signs everybody out; until that is done, nobody gets in.
+  // A new password in the config signs everybody out. Until that is done, nobody can sign in.
   let followed: Promise<void> | undefined;
 
   return async (call) => {
@@ -112,7 +112,7 @@ export function createPanel(deps: PanelDeps): Handler {
     return readerOf(languageOf(chosen, call.headers["accept-language"], config.DJANGO.LANGUAGE_CODE), now());
   }
 
-  /** The log has both values, since a proxy that hides our address looks like another site. */
+  /** Logs both values, since a proxy that hides our address looks like another site. */
   function crossSite(call: Call): Answer {
     const { origin, "sec-fetch-site": site } = call.headers;
     say("warn", "a form was refused: by its origin it came from another site", {
@@ -128,14 +128,14 @@ export function createPanel(deps: PanelDeps): Handler {
 
 const languageSeconds = 365 * 86_400;
 
-/** Only the path counts, so that it can lead to nobody else. */
+/** Only the path is used, so that it cannot lead to another site. */
 function backTo({ call }: Request): string {
   const referrer = call.headers.referer ?? "";
   const { pathname, search } = URL.canParse(referrer) ? new URL(referrer) : { pathname: "", search: "" };
   return pageToReturnTo(pathname + search);
 }
 
-/** A list of players is 50 KB of much the same. */
+/** Worth it: a list of players is 50 KB of similar lines. */
 function compressed(answer: Answer, { headers }: Call): Answer {
   const { body } = answer;
   if (typeof body !== "string" || body.length < leastCompressed) return answer;

@@ -32,7 +32,7 @@ export function makePassword(): string {
     .replace(/(.{5})(?=.)/g, "$1-");
 }
 
-/** Typed on another keyboard, the same letters may come in another form. */
+/** Another keyboard may send the same letters in another Unicode form. */
 function derive(password: string, salt: Buffer, { N, r, p }: typeof cost): Promise<Buffer> {
   return new Promise((resolve, reject) =>
     scrypt(password.normalize("NFKC"), salt, keyBytes, { N, r, p }, (error, key) =>

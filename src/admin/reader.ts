@@ -5,7 +5,7 @@ import { type Language, languages, texts } from "./texts/texts.ts";
 /** Who looks at a page: the language, and the moment from which "5 minutes ago" counts. */
 export type Reader = { language: Language; texts: Texts; now: Date };
 
-/** The one that was chosen, else the first of the browser's that we speak, else the config's. */
+/** The chosen language, else the first of the browser's languages that we have, else the config's. */
 export function languageOf(chosen: string | undefined, acceptLanguage: string | undefined, fallback: string): Language {
   const wanted = (acceptLanguage ?? "")
     .slice(0, 1_000)
@@ -36,17 +36,17 @@ export function number({ language }: Reader, value: number, digits = 0): string 
   return format.format(value);
 }
 
-/** To make one takes longer than to write a hundred numbers with it. */
+/** Kept, since making one takes longer than formatting a hundred numbers with it. */
 const formats = new Map<string, Intl.NumberFormat>();
 
-/** A playtime, as people speak of it; its exact seconds on demand. */
+/** A playtime in hours; the exact seconds show on hover. */
 export function hours(reader: Reader, seconds: number | null): Html {
   if (seconds === null) return html`<span class="quiet">${reader.texts.common.unknown}</span>`;
   const digits = seconds < 360_000 ? 1 : 0;
   return html`<span title="${number(reader, seconds)} s">${number(reader, seconds / 3_600, digits)} ${reader.texts.common.hours}</span>`;
 }
 
-/** A moment of the past in words, exact on demand. `at` is ISO 8601 text. */
+/** How long ago a time was, in words; the exact time shows on hover. `at` is ISO 8601 text. */
 export function ago(reader: Reader, at: string | null): Html {
   const { common } = reader.texts;
   if (at === null) return html`<span class="quiet">${common.never}</span>`;

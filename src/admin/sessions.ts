@@ -14,7 +14,7 @@ export const isLink = isToken;
 
 type SignedIn = { token: string; isUse: boolean };
 
-// Strangers can ask too: however many do, it is one statement at a time.
+// Strangers can ask too: however many do, only one statement runs at a time.
 const looks = { batchSize: 500, waitingItems: 2_000, concernsAll: () => true };
 
 /** The panel's password and who is signed in, as the panel and the CLI change them. */
@@ -65,8 +65,8 @@ export function signInsIn(database: Pick<Database, "run">) {
 
   return {
     /**
-     * The name of a cookie. Browsers keep one jar for all ports of a host: two services there must not take each other's place,
-     * while replicas on one database share who is signed in. So it tells when and where the database was made.
+     * The name of a cookie. Browsers share cookies among all ports of a host: two services there must not overwrite each
+     * other's, while replicas on one database share who is signed in. So the name says when and where the database was made.
      */
     cookieName: async (kind: "session" | "device" | "ticket"): Promise<string> => {
       mark ??= readMark().catch((error) => {
@@ -75,9 +75,9 @@ export function signInsIn(database: Pick<Database, "run">) {
       });
       return `${kind}-${await mark}`;
     },
-    /** Of the password in force; undefined: none was set, and nobody gets in. */
+    /** The hash of the password in force; undefined: none is set, and nobody can sign in. */
     passwordHash: (): Promise<string | undefined> => readHash(undefined),
-    /** Signs everybody out, and ends links. A password in the config goes on beating it. */
+    /** Also signs everybody out and ends links. A password in the config still comes first. */
     setPassword: async (password: string) => {
       const hash = await hashPassword(password);
       await database.run(
@@ -90,7 +90,7 @@ export function signInsIn(database: Pick<Database, "run">) {
     /** Sets it only where there is none yet. Returns its hash; undefined: there is one already. */
     setFirstPassword: async (password: string): Promise<string | undefined> => {
       const hash = await hashPassword(password);
-      // Repeated after a lost answer, it finds its own hash.
+      // When repeated after a lost answer, it finds its own hash.
       const { count } = await database.run(
         (sql) => sql`
           insert into panel_settings (name, value)
@@ -136,7 +136,7 @@ export function signInsIn(database: Pick<Database, "run">) {
       );
       return count === 1 ? token : undefined;
     },
-    /** What a link holds that signs in once within `linkMinutes`. */
+    /** The token of a link that signs in once within `linkMinutes`. */
     makeLink: async (): Promise<string> => {
       const token = randomBytes(32).toString("base64url");
       await database.run(
@@ -146,7 +146,7 @@ export function signInsIn(database: Pick<Database, "run">) {
       );
       return token;
     },
-    /** Uses the link up. Undefined: it was used, is over, or is none; one of a clock that was ahead is over. */
+    /** Uses the link up. Undefined: it was used already, is too old, or never existed; one dated in the future is too old, too. */
     beginByLink: async (link: string): Promise<string | undefined> => {
       const token = randomBytes(32).toString("base64url");
       const { count } = await database.run(
@@ -160,7 +160,7 @@ export function signInsIn(database: Pick<Database, "run">) {
       );
       return count === 1 ? token : undefined;
     },
-    /** Whether somebody is signed in with it; `isUse`: who is then seen to be here. */
+    /** Whether somebody is signed in with it; `isUse`: it counts as a use, which keeps the session alive. */
     isSignedIn: async (item: SignedIn): Promise<boolean> => isToken(item.token) && look(item),
     end: (token: string) =>
       database.run((sql) => sql`delete from sessions where token_sha256 = ${sha256(token)}::bytea`),

@@ -3,7 +3,7 @@ import { type Html, html } from "../html.ts";
 import { program } from "../program.ts";
 import type { Reader } from "./reader.ts";
 
-/** The form of the password; `isReadable`: whoever listens on the way can read it. */
+/** The password form; `isReadable`: it travels over plain HTTP, so others on the network can read it. */
 export function signInPage(reader: Reader, { next, isReadable }: { next: string; isReadable: boolean }): Html {
   const words = reader.texts.signIn;
   return html`<div class="narrow card"><h1>${words.title}</h1>
@@ -16,13 +16,13 @@ export function signInPage(reader: Reader, { next, isReadable }: { next: string;
 ${isReadable && html`<p class="hint warning">${words.plain}</p>`}</div>`;
 }
 
-/** Instead of the form, as long as there is no password. */
+/** Shown instead of the form while no password is set. */
 export function noPasswordPage(reader: Reader): Html {
   const words = reader.texts.signIn;
   return html`<div class="narrow card"><h1>${words.shutTitle}</h1><p>${words.shut}</p><pre>${program} admin password</pre></div>`;
 }
 
-/** The form of the first password; `wrong`: what was typed is none. */
+/** The form for the first password; `wrong`: what was typed cannot be used. */
 export function firstVisitPage(reader: Reader, path: string, wrong: "short" | "different" | undefined): Html {
   const words = reader.texts.signIn;
   const field = (name: string, label: string) => html`<label for="${name}">${label}</label>

@@ -33,7 +33,7 @@ export type SignInDeps = {
 
 type Problem = { text: string; status: number };
 
-/** Signing in and out: the only pages for who is not signed in. */
+/** Signing in and out: the only pages for visitors who are not signed in. */
 export function signInRoutes(deps: SignInDeps): Record<string, PageHandler> {
   const { signIns, firstVisit, log } = deps;
   const guesses = createGuesses(deps);
@@ -99,7 +99,7 @@ export function signInRoutes(deps: SignInDeps): Record<string, PageHandler> {
       log.info("somebody signed in to the panel", { address });
       return signedIn(request, token, nextOf(query), hash);
     },
-    // To look at the link uses nothing up: chat programs do that by themselves.
+    // Opening the link does not use it up: chat programs open links by themselves.
     "GET /admin/sign-in-link/:link/": ({ reader, call: { param = "" } }) =>
       isLink(param)
         ? page(reader, { title: reader.texts.signIn.title, body: linkPage(reader, param) })
@@ -169,7 +169,7 @@ function isLoopback(origin: string): boolean {
 
 const mostNext = 300;
 
-/** Only our own pages: a link must not lead elsewhere behind the sign-in. Short: a stranger's text comes back in the page. */
+/** Only our own pages: after the sign-in a link must not lead to another site. Short, since the page shows a stranger's text. */
 export function pageToReturnTo(next: string): string {
   return next.length <= mostNext && /^\/admin\/[\x21-\x7e]*$/.test(next) ? next : "/admin/";
 }

@@ -1,7 +1,7 @@
 import type { Standing } from "../watch/health.ts";
 import type { Texts } from "./texts/en.ts";
 
-/** How a connection stands, in few words; of refusals with their reason. */
+/** The state of a connection in a few words; for refusals with the reason. */
 export function stateWords(texts: Texts, { connection: { kind }, state, summary }: Standing): string {
   const { states, waiting } = texts.health;
   if (state === "waiting") return waiting[kind];
@@ -9,7 +9,7 @@ export function stateWords(texts: Texts, { connection: { kind }, state, summary 
   return `${states.refusing}: ${refusalWords(texts, summary.refusedCode)}`;
 }
 
-/** What is wrong, and what to do about it; "" where nothing is. */
+/** What is wrong and what to do about it; "" when nothing is wrong. */
 export function adviceOn(texts: Texts, { connection, state, summary }: Standing, now: Date): string {
   const { advice, otherCure } = texts.health;
   const isScript = connection.kind === "script";

@@ -12,7 +12,7 @@ export function createTickets(nowMs = () => performance.now()): Tickets {
   const used = new Set<string>();
   const sign = (text: string) => createHmac("sha256", key).update(text).digest("base64url");
 
-  /** From when it counts; undefined for what is not ours, over or used. */
+  /** When it becomes valid; undefined for one that is not ours, too old or used. */
   function dueMs(ticket: string | undefined): number | undefined {
     const [id = "", due = "", signature = ""] = (ticket ?? "").split(".");
     if (!isSame(signature, sign(`${id}.${due}`)) || used.has(id)) return undefined;
@@ -40,7 +40,7 @@ export function createTickets(nowMs = () => performance.now()): Tickets {
 }
 
 export type Tickets = {
-  /** How long it still has to wait, 0 when its time has come; undefined for what is no ticket. */
+  /** How many seconds are left to wait, 0 when its time has come; undefined for anything that is no ticket. */
   waitSeconds: (ticket: string | undefined) => number | undefined;
   give: (waitSeconds: number) => string;
   /** Whether its time has come; it is then used up. */

@@ -6,15 +6,15 @@ import { playerCell } from "./player-cell.ts";
 import { playersTabs } from "./players-tabs.ts";
 import { ago, hours, type Reader } from "./reader.ts";
 
-/** What the address asks for: the last `days`, or all days between two. Stranger's texts, empty for what is not given. */
+/** What the address asks for: the last `days`, or the days between two dates. A stranger's texts; empty where not given. */
 export type TopChoice = { days: string; from: string; to: string; game: string };
 
-/** The days that are meant, both in; `count` of them. */
+/** The first and the last day, both included; `count` days in all. */
 export type Span = { from: Day; to: Day; count: number };
 
 export type Top = {
   choice: TopChoice;
-  /** How many days can be chosen by one click; none where no days are kept. */
+  /** The numbers of days that one click chooses; empty where no days are kept. */
   offered: readonly number[];
   games: readonly number[];
   /** Undefined when there is nothing to show but a problem; `game`: undefined where no days are stored. */

@@ -60,7 +60,7 @@ function askedFor(choice: TopChoice, { today, keepDays, games }: Kept) {
   }
 }
 
-/** Two days count more than a number of days. The missing one of two is today, or the first that is kept. */
+/** Two dates win over a number of days. A missing one is today, or the first day that is kept. */
 function spanOf(choice: TopChoice, today: Day, keepDays: number): Span {
   const first = daysBefore(today, keepDays - 1);
   if (choice.from !== "" || choice.to !== "") {

@@ -2,11 +2,11 @@ import type { Config } from "../config.ts";
 import type { Call } from "../http/call.ts";
 import { ipAddress } from "./address.ts";
 
-/** Who asks and by which address, as far as it can be known. What a proxy says is believed only when the config says so. */
+/** The visitor's address and the requested one, as far as known. A proxy is believed only when the config says so. */
 export function visitors({ PUBLIC_URL, TRUST_PROXY }: Pick<Config["SERVER"], "PUBLIC_URL" | "TRUST_PROXY">) {
   const ours = PUBLIC_URL === "" ? undefined : new URL(PUBLIC_URL);
 
-  /** The last that is named is what our own proxy saw; what stands before came from strangers. */
+  /** Takes the last value: our own proxy added it. Those before it may come from strangers. */
   function forwarded({ headers }: Call, name: string): string | undefined {
     const value = TRUST_PROXY ? headers[name] : undefined;
     return typeof value === "string" ? value.split(",").at(-1)?.trim() : undefined;
@@ -47,5 +47,5 @@ export function visitors({ PUBLIC_URL, TRUST_PROXY }: Pick<Config["SERVER"], "PU
   };
 }
 
-/** Proxies name the port that goes without saying; browsers never do. */
+/** Proxies may name the default port; browsers never do. */
 const withoutUsualPort = (host: string) => host.toLowerCase().replace(/:(?:80|443)$/, "");

@@ -11,7 +11,7 @@ export function wrongGuessesIn(database: Pick<Database, "run">) {
           select count from wrong_guesses where who = ${who} and at > now() - ${keptHours} * interval '1 hour'`;
         return found?.count ?? 0;
       }),
-    /** Returns the count with this one. Older ones are forgotten, and those of a clock that was ahead. */
+    /** Returns the count, this one included. Removes old ones, and those dated in the future by a wrong clock. */
     add: (who: string): Promise<number> =>
       database.run(async (sql) => {
         const [found] = await sql<{ count: number }[]>`
