@@ -71,7 +71,7 @@ describe("the service as it ships brings its database back", { concurrency: 2, s
     assert.equal(await deliver(service), 503);
     t.diagnostic(`back after ${await taken(service, backSeconds)} s`);
     assert.match(service.text(), /it did not answer within 60 s, though it lived/);
-    await eventually("the failed backup", () => service.text().includes("no backup was made"), { seconds: 70 });
+    await eventually("the failed backup", () => service.text().includes("the backup failed"), { seconds: 70 });
     assert.equal(await deliver(service), 200);
     assert.equal(await service.end("SIGTERM"), 0);
   });
