@@ -45,6 +45,13 @@ const addresses = [
   "/admin/assets/X",
   "/admin/X",
   "/admin/?X=X",
+  ...["days", "from", "to", "game"].map((name) => `/admin/top/?${name}=X`),
+  ...["ids=X", "ids=76561198000000001X", "ids=76561198000000001&game=X"].flatMap((query) => [
+    `/admin/activity/?${query}`,
+    `/admin/activity.csv?${query}`,
+  ]),
+  "/admin/players/?sort=seen-desc&after=X_76561198000000001_1",
+  "/admin/players/?sort=days7-asc&after=X_76561198000000001_1",
   ...["q", "game", "steam", "battlemetrics", "status", "sort", "after", "done"].flatMap((name) => [
     `/admin/players/?${name}=X`,
     `/admin/players.csv?${name}=X`,
