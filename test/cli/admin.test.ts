@@ -151,7 +151,7 @@ test("stats tells what the overview shows, in text and JSON", async () => {
   const { out } = await run("stats");
   assert.match(out, /^players {3}1$/m);
   assert.match(out, /^steam {5}5 calls today of 90,000$/m);
-  assert.match(out, /^battlemetrics bm {2}on {5}7 /m);
+  assert.match(out, /^battlemetrics bm {2}waiting for its first delivery {2}7 /m);
   assert.match(out, /^! script plugin: several signatures in a row were wrong/m);
   assert.match(out, /^100-500 {4}1 {6}0$/m);
   const json = JSON.parse((await run("stats --json")).out);

@@ -60,10 +60,12 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
   } catch (error) {
     // A system call failed: its message, such as "EACCES: permission denied, mkdir '/srv/data'", is clear to an operator.
     if (!(error instanceof Error && "syscall" in error)) throw error;
-    throw new DatabaseProblem(
-      `The data folder ${dataDir} cannot be used (${error.message}): make it writable, or choose another one.`,
-      { cause: error },
-    );
+    const advice = ["ENOSPC", "EDQUOT"].includes(errorCode(error))
+      ? "The disk is full, or can hold no more files: make room, or choose a folder on another disk"
+      : "Make it writable, or choose another one";
+    throw new DatabaseProblem(`The data folder ${dataDir} cannot be used (${error.message}). ${advice}.`, {
+      cause: error,
+    });
   }
 }
 
