@@ -83,7 +83,16 @@ const mostlyWaiting = [
 ];
 
 /** These take longest and begin first, so that nobody waits for one of them in the end. */
-const longest = ["test/database/embedded/", "test/main", "test/backup/", "test/fuzz"];
+const longest = [
+  "test/database/embedded/",
+  "test/move",
+  "test/main",
+  "test/start",
+  "test/squadjs",
+  "test/watch/alerts",
+  "test/backup/",
+  "test/fuzz",
+];
 
 async function runFiles(files: string[]): Promise<number> {
   const isAlone = (file: string) => file.includes("faults/") && !mostlyWaiting.some((name) => file.includes(name));

@@ -23,7 +23,7 @@ describe("a backup", { concurrency: 4 }, () => {
     assert.deepEqual([code, err], [0, ""]);
     assert.match(
       out,
-      /^Restored: 2 connections and 3,000 times of players with 1,600 days\. A running service follows within 5 seconds\.$/,
+      /^Restored: 2 connections and 600 times of players with 320 days\. A running service follows within 5 seconds\.$/,
     );
     assert.deepEqual(await contentOf(into), await contentOf(from));
   });
@@ -61,7 +61,7 @@ describe("a backup", { concurrency: 4 }, () => {
   });
 
   test("is of one moment, whatever is written meanwhile", async (t) => {
-    const db = await filledDatabase(t);
+    const db = await filledDatabase(t, 3_000);
     const before = await contentOf(db);
     const file = join(await scratch(t), "moment.backup");
     let changed = false;

@@ -54,7 +54,7 @@ describe("a restore into a database that is not empty", { concurrency: 4 }, () =
     assert.deepEqual(await contentOf(db), before);
     const replaced = await run(db, `restore ${file} --replace --yes`);
     assert.equal(replaced.code, 0, replaced.err);
-    assert.equal((await contentOf(db)).length, 5_202);
+    assert.equal((await contentOf(db)).length, 1_042);
   });
 
   test("asks on a terminal what is to be replaced by what, and shows how far it is", async (t) => {
@@ -64,17 +64,17 @@ describe("a restore into a database that is not empty", { concurrency: 4 }, () =
     const no = await cliProcess(`restore ${file} --replace`, { ...options, input: "no\n" });
     assert.match(
       no.out,
-      /Remove 2 connections and 5 times of players with 4 days from the database and restore 2 connections and 3,000 times of players with 1,600 days of 20/,
+      /Remove 2 connections and 5 times of players with 4 days from the database and restore 2 connections and 600 times of players with 320 days of 20/,
     );
     assert.match(no.out, /Nothing was changed\./);
     const yes = await cliProcess(`restore ${file} --replace`, { ...options, input: "yes\n" });
-    assert.match(yes.out, /100 % {2}5,202 of 5,202 rows checked/);
-    assert.match(yes.out, /100 % {2}5,202 of 5,202 rows restored/);
-    assert.equal((await contentOf(db)).length, 5_202);
+    assert.match(yes.out, /100 % {2}1,042 of 1,042 rows checked/);
+    assert.match(yes.out, /100 % {2}1,042 of 1,042 rows restored/);
+    assert.equal((await contentOf(db)).length, 1_042);
   });
 
   test("that is lost on the way changes nothing", async (t) => {
-    const file = await backupOf(t, await filledDatabase(t, 100_000));
+    const file = await backupOf(t, await filledDatabase(t, 25_000));
     const db = await filledDatabase(t, 5);
     const before = await contentOf(db);
     const restoring = run(db, `restore ${file} --replace --yes`);

@@ -106,7 +106,7 @@ describe("backups by themselves", { concurrency: 4 }, () => {
   });
 
   test("one under way is given up when the service stops, and leaves nothing", async (t) => {
-    const db = await filledDatabase(t, 50_000);
+    const db = await filledDatabase(t, 20_000);
     const folder = await scratch(t);
     const abort = new AbortController();
     const { options } = schedule(db, folder, Date.now());

@@ -21,8 +21,8 @@ export async function emptyDatabase(t: TestContext): Promise<TestDatabase> {
   return db;
 }
 
-/** Two connections and some thousand players, with every kind of value. */
-export async function filledDatabase(t: TestContext, players = 3_000): Promise<TestDatabase> {
+/** Two connections and some hundred players, with every kind of value. */
+export async function filledDatabase(t: TestContext, players = 600): Promise<TestDatabase> {
   const db = await emptyDatabase(t);
   await db.sql`
     insert into connections (kind, path, secret, enabled, fixed_game_id, created_at, updated_at) values
