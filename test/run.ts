@@ -75,6 +75,10 @@ async function testFiles(): Promise<string[]> {
 /** What faults cost is measured, and wants the machine for itself; but these mostly wait, for a recovery or a start. */
 const mostlyWaiting = [
   "faults/outputs",
+  "faults/hosts",
+  "faults/open-files",
+  "faults/owner",
+  "faults/strange-requests",
   "faults/embedded",
   "faults/small-disk",
   "faults/kill",
@@ -90,6 +94,9 @@ const longest = [
   "test/start",
   "test/squadjs",
   "test/watch/alerts",
+  "test/faults/kill",
+  "test/faults/embedded",
+  "test/faults/long-run",
   "test/backup/",
   "test/fuzz",
 ];
@@ -101,7 +108,7 @@ async function runFiles(files: string[]): Promise<number> {
   const codes = [
     await runAtOnce(1, sorted.filter(isAlone)),
     await runAtOnce(
-      2,
+      3,
       sorted.filter((file) => !isAlone(file)),
     ),
   ];

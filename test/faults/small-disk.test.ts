@@ -31,7 +31,7 @@ describe("the embedded database is started again", () => {
   });
 
   test("when its disk could hold no more files, and can again", { skip: needsRoot }, async (t) => {
-    const dataDir = await smallDisk(t, "size=200m,nr_inodes=1500");
+    const dataDir = await smallDisk(t, "size=260m,nr_inodes=4000");
     const { socketDir, isKept } = await startWatched(t, dataDir, durable);
     const files = join(dataDir, "files");
     await mkdir(files);
