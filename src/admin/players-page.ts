@@ -104,7 +104,7 @@ function playersTable(
   const more =
     next &&
     html`<a class="button" href="${addressOfList(choice, { after: cursorText(next) })}" rel="next">${words.next} →</a>`;
-  return html`<table class="stack"><thead><tr>${head(choice, "id", words.player)}<th>${words.game}</th>${head(choice, "steam", "Steam", "number")}${head(choice, "battlemetrics", words.battlemetrics, "number")}${sortedColumns(reader, choice, windows)}${head(choice, "created", words.created)}<th class="roomy">${words.links}</th></tr></thead>
+  return html`<table class="stack"><thead><tr>${head(choice, "id", words.player)}<th>${words.game}</th>${head(choice, "steam", "Steam", "number")}${head(choice, "battlemetrics", words.battlemetrics, "number")}${sortedColumns(reader, choice, windows)}${head(choice, "created", words.created, "roomy")}<th class="roomy">${words.links}</th></tr></thead>
 <tbody>${players.map((player) => row(reader, player, { names, windows, lately: lately.get(keyOf(player)) }))}</tbody></table>
 ${(first || more) && html`<p class="row pager">${first}${more}</p>`}`;
 }
@@ -122,7 +122,7 @@ function row(
 <td data-label="${words.battlemetrics}" class="number">${hours(reader, bmSeconds)}</td>
 ${windows.map((count, index) => html`<td data-label="${reader.texts.common.days(count)}" class="number">${hours(reader, lately?.seconds[index] ?? null)}</td>`)}
 <td data-label="${words.seen}">${ago(reader, seenAt)}</td>
-<td data-label="${words.created}" class="extra">${ago(reader, createdAt)}</td>
+<td data-label="${words.created}" class="roomy">${ago(reader, createdAt)}</td>
 <td data-label="${words.links}" class="roomy">${profileLinks(steamId)}</td></tr>`;
 }
 
@@ -139,7 +139,7 @@ function sortedColumns(reader: Reader, choice: Choice, windows: readonly number[
 }
 
 /** A head that sorts by its column, and the other way round when it does already. */
-function head(choice: Choice, by: Sort["by"], text: string, kind?: "number"): Html {
+function head(choice: Choice, by: Sort["by"], text: string, kind?: "number" | "roomy"): Html {
   const usual = sortName(usualSort(choice.q !== ""));
   const now = choice.sort === "" ? usual : choice.sort;
   const down = sortName({ by, isDown: true });

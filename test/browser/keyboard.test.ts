@@ -30,6 +30,9 @@ describe("the keyboard", { skip }, () => {
     await page.getByText("import hashlib").waitFor();
     await tabTo(page, "Switch off", { backwards: true });
     await page.keyboard.press("Enter");
+    await page.waitForURL(/confirm=disable/);
+    await tabTo(page, "Switch off");
+    await page.keyboard.press("Space");
     await page.getByText("Switched off. Its requests are refused.").waitFor();
     await tabTo(page, "RU", { backwards: true });
     await page.keyboard.press("Space");
