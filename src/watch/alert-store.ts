@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import type { Database } from "../database/connect.ts";
 import { arrayOf, quotedArrayOf } from "../database/rows.ts";
 import type { Channel } from "./alert-channels.ts";
@@ -39,18 +40,21 @@ export function alertStoreIn(database: Pick<Database, "run">) {
       database.run(async (sql) => {
         // In one order, so that two services cannot wait for each other.
         const rows = [...found].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
+        // Not by the moment: two services may look in the same microsecond.
+        const ours = randomUUID();
         await sql`
           with found as (
             select * from unnest(${arrayOf(rows, ({ cause }) => cause)}::text[], ${quotedArrayOf(rows, ({ connection }) => connection)}::text[],
               ${quotedArrayOf(rows, ({ text }) => text)}::text[]) as given (cause, connection, text)
           ), noted as (
-            insert into alerts as known (cause, connection)
-            select cause, connection from found order by cause, connection
+            insert into alerts as known (cause, connection, begun_by)
+            select cause, connection, ${ours}::uuid from found order by cause, connection
             on conflict (cause, connection) do update set
               seen_at = now(),
               began_at = case when ${beginsAgain(sql)} then now() else known.began_at end,
-              over_at = case when ${beginsAgain(sql)} then null else known.over_at end
-            returning cause, connection, began_at = now() as has_begun
+              over_at = case when ${beginsAgain(sql)} then null else known.over_at end,
+              begun_by = case when ${beginsAgain(sql)} then excluded.begun_by else known.begun_by end
+            returning cause, connection, begun_by = ${ours}::uuid as has_begun
           )
           insert into alert_messages (channel, cause, connection, is_over, text)
           select channel, cause, connection, false, text

@@ -130,6 +130,24 @@ test("two services on one database tell a thing once, and either may end it", as
   assert.deepEqual(codes().sort(), ["late false", "late true", "refusing false", "refusing true"]);
 });
 
+test("two services that look in the same microsecond make one message", async () => {
+  const sql = await db.sql.reserve();
+  try {
+    await sql`begin`;
+    const store = alertStoreIn({ run: (ask) => ask(sql) });
+    for (let look = 0; look < 2; look += 1) await store.began([{ ...late, text: "late" }], ["url"]);
+    await sql`update alerts set over_at = now(), began_at = now() - interval '2 hours'`;
+    for (let look = 0; look < 2; look += 1) await store.began([{ ...late, text: "again" }], ["url"]);
+    assert.deepEqual(
+      (await sql`select text from alert_messages order by id`).map(({ text }) => text),
+      ["late", "again"],
+    );
+    await sql`rollback`;
+  } finally {
+    sql.release();
+  }
+});
+
 test("what one service sees for itself is not ended by another that does not", async (t) => {
   start(t, () => [{ cause: "disk-nearly-full", connection: "", freeMegabytes: 12 }]);
   start(t, () => []);
