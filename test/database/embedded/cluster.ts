@@ -29,11 +29,18 @@ export const quick = { fsync: "off", full_page_writes: "off" };
 export async function scratch(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "playtime-test-"));
   await chmod(folder, 0o755);
-  t.after(async () => {
-    for (const { pid } of await processes(folder)) kill(pid);
-    await rm(folder, { recursive: true, force: true, maxRetries: 3 });
-  });
+  t.after(() => removeWithAll(folder));
   return folder;
+}
+
+/** Removes a folder after the end of what still runs in it: Postgres would go on writing into it. */
+export async function removeWithAll(folder: string): Promise<void> {
+  await eventually(`the end of all that runs in ${folder}`, async () => {
+    const left = await processes(folder);
+    for (const { pid } of left) kill(pid);
+    return left.length === 0;
+  });
+  await rm(folder, { recursive: true, force: true, maxRetries: 10 });
 }
 
 /** Kills a process, which may have ended in this moment. */

@@ -28,6 +28,7 @@ import {
   processes,
   projectCopy,
   quick,
+  removeWithAll,
   run,
   scratch,
   start,
@@ -478,7 +479,7 @@ describe("the embedded database", { concurrency: 2 }, () => {
       const project = await withPackage(t, { hasLinks: true }, join(closed, "project"));
       const dataDir = join(project, "data");
       const away = possiblePlaces(dataDir)[1];
-      t.after(() => rm(away, { recursive: true, force: true }));
+      t.after(() => removeWithAll(away));
       await chmod(join(packageIn(project), "native/bin/initdb"), 0o700); // as a umask of 077 leaves it
       await chmod(closed, 0o700);
       const first = host(t, { dataDir }, { repository: project });
