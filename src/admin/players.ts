@@ -92,22 +92,25 @@ export function playerRoutes(deps: PlayersDeps): Record<string, PageHandler> {
       return found === "busy" ? fail(words.busy, 503) : show(found);
     },
 
-    "GET /admin/players.csv": async ({ reader, query }) => {
+    "GET /admin/players.csv": async ({ call, reader, query }) => {
       const choice = choiceIn(query);
       const asked = askedFor(choice, windows);
       // The list says what is wrong.
       if (!("filter" in asked)) return seeOther(addressOfList(choice));
-      if (exporting.isFull()) return seeOther("/admin/players/?done=busy");
       const isForSpreadsheet = query.get("for") === "spreadsheet";
+      const type = `text/csv; charset=${isForSpreadsheet ? "utf-16le" : "utf-8"}`;
+      const name = `players-${reader.now.toISOString().slice(0, 10)}.csv`;
+      // Nothing is written in answer to it.
+      if (call.method === "HEAD") return download(name, type, async () => {});
+      // Taken before the answer begins: a download that has begun can no longer say that others hold all places.
+      const leave = exporting.take();
+      if (!leave) return seeOther("/admin/players/?done=busy");
       const { filter, sort } = asked;
       // A table holds all players, not only those with days.
       const order = isPlayed(sort) ? undefined : sort;
-      const type = `text/csv; charset=${isForSpreadsheet ? "utf-16le" : "utf-8"}`;
-      return download(`players-${reader.now.toISOString().slice(0, 10)}.csv`, type, async (to) => {
-        // Two may have come at once.
-        const ran = await exporting.run(() => exportPlayers(database, to, { filter, sort: order, isForSpreadsheet }));
-        if (ran === "busy") to.destroy();
-      });
+      return download(name, type, (to) =>
+        exportPlayers(database, to, { filter, sort: order, isForSpreadsheet }).finally(leave),
+      );
     },
 
     "GET /admin/players/:steamId/": (request) => {

@@ -41,6 +41,22 @@ test("the CSV holds the players of the filter; a wrong filter leads back to the 
   assert.deepEqual([wrong.status, wrong.headers.get("location")], [303, "/admin/players/?game=x"]);
 });
 
+test("many downloads at once: each is whole or told that others have all places, and none is cut off", async () => {
+  for (let round = 0; round < 3; round += 1) {
+    const head = await fetch(`${service.url}/admin/players.csv`, {
+      method: "HEAD",
+      headers: { cookie: browser.cookie },
+    });
+    assert.equal(head.status, 200);
+    const all = await Promise.all(Array.from({ length: 12 }, () => browser.get("/admin/players.csv?sort=id-asc")));
+    const whole = all.filter(({ status }) => status === 200);
+    assert.ok(whole.length > 0);
+    assert.equal(new Set(whole.map(({ html }) => html)).size, 1);
+    for (const { status, headers } of all)
+      if (status !== 200) assert.deepEqual([status, headers.get("location")], [303, "/admin/players/?done=busy"]);
+  }
+});
+
 test("a client that goes away during an export ends its transaction", async () => {
   await db.sql`insert into playtimes (steam_id, game_id) select 76561198000001000 + n, 1 from generate_series(1, 100000) n`;
   const open = async () =>
