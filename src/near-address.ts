@@ -4,21 +4,26 @@ import { Refusal } from "./http/refusal.ts";
 import { type OnEnd, observed } from "./watch/observed.ts";
 
 /**
- * For addresses that do not exist: a handler that refuses those that nearly are ours and says what is wrong. A sender of ours is behind them, so
- * they are seen as every refusal is.
+ * For calls that no route takes: a handler that refuses those to an address that nearly is ours, or by another method, and says
+ * what is wrong. A sender of ours is behind them, so they are seen as every refusal is.
  */
-export function toNearAddress(watchers: readonly OnEnd[]): (call: Call) => Handler | undefined {
-  return ({ path, headers }) => {
+export function toNearAddress(watchers: readonly OnEnd[]): (call: Call, refusal: Refusal) => Handler | undefined {
+  return ({ method, path, headers }, refusal) => {
+    const isWrongMethod = refusal.code === "method-not-allowed";
+    if (isWrongMethod && !ours.test(path)) return undefined;
     const near = nearAddress(path, headers["x-signature"]);
     if (!near) return undefined;
     const refuse: Handler = ({ facts }) => {
       facts["connection"] = `${near.kind}/?`;
-      facts["path"] = path.slice(0, 64);
+      facts["path"] = `${isWrongMethod ? `${method} ` : ""}${path}`.slice(0, 64);
+      if (isWrongMethod) throw refusal;
       throw new Refusal("unknown-path", { detail: `There is nothing at this address. ${near.detail}` });
     };
     return observed(near.kind, refuse, watchers);
   };
 }
+
+const ours = /^\/(?:set|get|top)-playtime\//;
 
 /** What is wrong with an address, without a word of the address itself; undefined where it has nothing of ours. */
 function nearAddress(

@@ -226,23 +226,27 @@ test("GET on an address for POST says so", async () => {
   assert.match(detail, /takes POST only.*a browser sends GET, and a redirect.*turns a POST into a GET/);
 });
 
-test("requests to nearly our addresses are in the log, in the metrics and in stats, and are few there", async () => {
+test("requests to nearly our addresses, and by another method are in the log, in the metrics and in stats, and are few there", async () => {
   const before = await metrics();
   for (let count = 0; count < 20; count += 1) await send({ path: `/set-playtime/my-server-${count}/`, body: delivery });
   const lines = service.lines.filter(({ message, level }) => message === "refused" && level === "warn");
   assert.ok(lines.length <= 1, JSON.stringify(lines));
   assert.equal((await metrics()) - before, 20);
   const env = environmentOf(db);
-  const seen = async () => JSON.parse((await cli("stats --json", { env })).out).strangers;
-  for (
-    const untilMs = performance.now() + 10_000;
-    !(await seen()).some(({ asked }: { asked: string }) => asked === "/set-playtime/my-server-19/");
-  )
-    assert.ok(performance.now() < untilMs, "stats shows no such request");
+  type Stray = { kind: string; asked: string };
+  const shown = async (asked: string) => {
+    const seen = async () => JSON.parse((await cli("stats --json", { env })).out).strangers as Stray[];
+    for (const untilMs = performance.now() + 20_000; !(await seen()).some((one) => one.asked === asked); )
+      assert.ok(performance.now() < untilMs, `stats does not show ${asked}`);
+  };
+  await shown("/set-playtime/my-server-19/");
   assert.match(
     (await cli("stats", { env })).out,
-    /No connection has the address: \d+ battlemetrics requests in 24 hours, the last one at .* to \/set-playtime\/my-server-19\//,
+    /No connection has the address, or it takes POST only: \d+ battlemetrics requests in 24 hours, the last one at .* to \/set-playtime\/my-server-19\//,
   );
+  // As a redirect makes it of a POST.
+  await send({ method: "GET", path: "/set-playtime/bm/bm/" });
+  await shown("GET /set-playtime/bm/bm/");
 
   async function metrics() {
     const response = await fetch(`${service.url}/metrics`, { headers: { authorization: `Bearer ${token}` } });

@@ -94,7 +94,7 @@ async function stats({ open, config, options, print }: Context): Promise<void> {
   );
   for (const { kind, refused, refusedAt, asked } of strangers)
     print(
-      `No connection has the address: ${refused} ${kind} requests in 24 hours, the last one at ${refusedAt} to ${asked}`,
+      `No connection has the address, or it takes POST only: ${refused} ${kind} ${refused === 1 ? "request" : "requests"} in 24 hours, the last one at ${refusedAt} to ${asked}`,
     );
   print("");
   print(

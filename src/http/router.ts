@@ -4,11 +4,11 @@ import { Refusal } from "./refusal.ts";
 /**
  * "METHOD /fixed/parts/:name/" → handler. The trailing slash is optional; GET serves HEAD too.
  * The returned function finds the handler of a call and sets `call.param`; it throws the Refusals "not-found" and
- * "method-not-allowed". `elsewhere` may have a handler for any other address.
+ * "method-not-allowed", for which `refused` may have a handler instead.
  */
 export function router(
   routes: Record<string, Handler>,
-  elsewhere?: (call: Call) => Handler | undefined,
+  refused?: (call: Call, refusal: Refusal) => Handler | undefined,
 ): (call: Call) => Handler {
   const exact = new Map<string, Methods>();
   const prefixed = new Map<string, Methods>();
@@ -27,13 +27,13 @@ export function router(
     const path = call.path.endsWith("/") ? call.path.slice(0, -1) : call.path;
     const cut = path.lastIndexOf("/") + 1;
     const methods = exact.get(path) ?? (cut < path.length ? prefixed.get(path.slice(0, cut)) : undefined);
-    if (!methods) {
-      const handler = elsewhere?.(call);
-      if (handler) return handler;
-      throw new Refusal("not-found");
+    const handler = methods?.get(call.method);
+    if (!handler) {
+      const refusal = methods ? wrongMethod([...methods.keys()].join(", ")) : new Refusal("not-found");
+      const other = refused?.(call, refusal);
+      if (other) return other;
+      throw refusal;
     }
-    const handler = methods.get(call.method);
-    if (!handler) throw wrongMethod([...methods.keys()].join(", "));
     call.param = decoded(path.slice(cut));
     return handler;
   };

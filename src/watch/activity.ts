@@ -8,7 +8,7 @@ import { Refusal } from "../http/refusal.ts";
 import type { Log } from "../log.ts";
 import type { SteamId } from "../parse.ts";
 import type { CallEnd } from "../steam-gate.ts";
-import type { OnEnd } from "./observed.ts";
+import { isAstray, type OnEnd } from "./observed.ts";
 import { type Count, keptRequests, type NotesToWrite, signOff, type Together, tidy, writeNotes } from "./write.ts";
 
 export { keptRequests } from "./write.ts";
@@ -153,9 +153,9 @@ type Notes = {
   refusedInARow: number;
 };
 
-/** Empty for requests to no connection. */
+/** Empty for requests that reached no connection. */
 function pathIn(kind: Kind, { facts }: Call, end: Parameters<OnEnd>[2]): string {
-  if (end instanceof Refusal && end.code === "unknown-path") return "";
+  if (end instanceof Refusal && isAstray(end.code)) return "";
   return (facts.connection ?? "").slice(kind.length + 1);
 }
 
@@ -163,8 +163,8 @@ function pathIn(kind: Kind, { facts }: Call, end: Parameters<OnEnd>[2]): string 
 function note(refused: Notes["refused"], { code, message }: Refusal, request: Noted, { facts }: Call): void {
   const key = `${code} ${Math.floor(request.atMs / 60_000)}`;
   const count = (refused.get(key)?.count ?? 0) + 1;
-  // For an address that does not exist, the operator wants to see which one it was; a stranger's text, cut short.
-  const reason = code === "unknown-path" ? storable(facts.path ?? "") : message;
+  // The operator wants to see what was asked for; a stranger's text, cut short.
+  const reason = isAstray(code) ? storable(facts.path ?? "") : message;
   refused.set(key, { ...request, code, reason, count });
 }
 

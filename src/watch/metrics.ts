@@ -8,7 +8,7 @@ import type { OnBatch } from "../players/playtimes.ts";
 import { isSameText } from "../signature.ts";
 import type { Steam } from "../steam.ts";
 import { version } from "../version.ts";
-import type { OnEnd } from "./observed.ts";
+import { astray, isAstray, type OnEnd } from "./observed.ts";
 import {
   counter,
   createHistogram,
@@ -26,7 +26,7 @@ import {
  */
 export function createMetrics(): Metrics {
   const connections = new Map<string, Counts>();
-  const strangers = { battlemetrics: 0, script: 0 };
+  const strangers = { battlemetrics: noStrays(), script: noStrays() };
   const durations = {
     delivery: createHistogram(durationSeconds),
     query: createHistogram(durationSeconds),
@@ -55,9 +55,12 @@ export function createMetrics(): Metrics {
           })),
         ];
       });
-    // Of a stored connection that is named so, there is no series with this code.
-    const labels = { connection: "unknown", outcome: "refused", code: "unknown-path" };
-    return [...samples, { value: strangers[kind], labels }];
+    // Of a stored connection that is named so, there is no series with these codes.
+    const strays = astray.map((code) => ({
+      value: strangers[kind][code],
+      labels: { connection: "unknown", outcome: "refused", code },
+    }));
+    return [...samples, ...strays];
   }
 
   function requests({ directory }: Sources): Family[] {
@@ -108,8 +111,8 @@ export function createMetrics(): Metrics {
   return {
     onEnd: (kind, { facts }, end, durationMs) => {
       const outcome = end instanceof Refusal ? end.code : end;
-      if (outcome === "unknown-path") {
-        strangers[kind] += 1;
+      if (isAstray(outcome)) {
+        strangers[kind][outcome] += 1;
         return;
       }
       const name = facts.connection ?? "";
@@ -154,9 +157,9 @@ type Outcome = "accepted" | "ignored" | "paused" | RefusalCode;
 type Counts = Record<Outcome, number>;
 
 /** The refusals that belong to a stored connection. */
-const ofConnections = refusalCodes.filter(
-  (code) => !["not-found", "method-not-allowed", "unknown-path", "bad-token"].includes(code),
-);
+const ofConnections = refusalCodes.filter((code) => !["not-found", "bad-token", ...astray].includes(code));
+
+const noStrays = () => ({ "unknown-path": 0, "method-not-allowed": 0 });
 
 function noCounts(): Counts {
   const refused = Object.fromEntries(refusalCodes.map((code) => [code, 0])) as Record<RefusalCode, number>;

@@ -28,3 +28,9 @@ export function observed(kind: Kind, handler: Handler, watchers: readonly OnEnd[
     }
   };
 }
+
+/** The codes of refusals of requests that reach no connection: by their address, or by their method. */
+export const astray = ["unknown-path", "method-not-allowed"] as const;
+
+/** Whether it is a code of `astray`. */
+export const isAstray = (code: string): code is (typeof astray)[number] => (astray as readonly string[]).includes(code);

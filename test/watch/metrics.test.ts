@@ -156,6 +156,7 @@ test("strangers make no series: whatever paths they try, they are counted under 
   const labels = '{connection="unknown",outcome="refused",code="unknown-path"}';
   assert.equal(after[`playtime_deliveries_total${labels}`], 20);
   assert.equal(after[`playtime_queries_total${labels}`], 21);
+  assert.equal(after[`playtime_deliveries_total${labels.replace("unknown-path", "method-not-allowed")}`], 20);
   assert.equal(after['playtime_request_duration_seconds_count{request="delivery"}'], 0);
 });
 

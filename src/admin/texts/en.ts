@@ -136,7 +136,7 @@ export const en = {
     newest: "Newest players",
     noPlayers: "No players yet. They appear with the first delivery or query.",
     strangers: (count: number) =>
-      `${english(count, "request was", "requests were")} refused because no connection has that address. The last one:`,
+      `${english(count, "request was", "requests were")} refused: no connection has that address, or it takes POST only. The last one:`,
   },
   warnings: {
     "no-connection": "There is no connection yet, so all requests are refused.",
