@@ -19,10 +19,11 @@ import { query } from "./query.ts";
 import { createSteam } from "./steam.ts";
 import { top } from "./top.ts";
 import { version } from "./version.ts";
-import { activityIn, createActivity } from "./watch/activity.ts";
+import { createActivity } from "./watch/activity.ts";
 import { channelsOf } from "./watch/alert-channels.ts";
 import { createMetrics } from "./watch/metrics.ts";
 import { observed } from "./watch/observed.ts";
+import { activityIn } from "./watch/read.ts";
 import { webhook } from "./webhook.ts";
 
 /** Every address of the service. */

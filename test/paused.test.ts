@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { connectionsIn } from "../src/connections/connections.ts";
-import { activityIn } from "../src/watch/activity.ts";
+import { activityIn } from "../src/watch/read.ts";
 import { cli } from "./support/cli.ts";
 import { createTestDatabase, environmentOf, type TestDatabase } from "./support/database.ts";
 import { eventually } from "./support/eventually.ts";

@@ -1,6 +1,6 @@
 import { type Html, html } from "../html.ts";
 import { histogramHours } from "../players/statistics.ts";
-import type { Ended } from "../watch/activity.ts";
+import type { Ended } from "../watch/read.ts";
 import { number, type Reader } from "./reader.ts";
 
 const width = 480;

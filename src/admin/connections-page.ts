@@ -3,8 +3,9 @@ import { placeholder, scriptExamples, squadJsBlock, webhookFields } from "../con
 import type { Tried } from "../connections/sample.ts";
 import { type Html, html } from "../html.ts";
 import type { SteamId } from "../parse.ts";
-import { type AcceptedRequest, keptRequests, type RefusedRequests, type Summary } from "../watch/activity.ts";
 import type { Standing } from "../watch/health.ts";
+import type { AcceptedRequest, RefusedRequests, Summary } from "../watch/read.ts";
+import { keptRequests } from "../watch/write.ts";
 import { confirmation } from "./confirmation-page.ts";
 import { playerCell, playerInLine } from "./player-cell.ts";
 import { ago, moment, number, type Reader } from "./reader.ts";

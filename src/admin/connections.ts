@@ -19,8 +19,9 @@ import { Refusal } from "../http/refusal.ts";
 import type { Log } from "../log.ts";
 import type { Names } from "../names.ts";
 import { gameId, integer, Malformed, oneOf, type Parser } from "../parse.ts";
-import { type Activity, activityIn } from "../watch/activity.ts";
+import type { Activity } from "../watch/activity.ts";
 import { isTrouble, standingsOf } from "../watch/health.ts";
+import { activityIn } from "../watch/read.ts";
 import {
   confirmRemoval,
   confirmSwitchOff,

@@ -4,7 +4,7 @@ import type { SteamId } from "../parse.ts";
 import type { PlayedDay } from "../players/days.ts";
 import type { NewestPlayer, Totals } from "../players/statistics.ts";
 import type { GateStatus } from "../steam-gate.ts";
-import { type HourlyCount, hoursOf, type Summary } from "../watch/activity.ts";
+import { type HourlyCount, hoursOf, type Summary } from "../watch/read.ts";
 import type { Warning } from "../watch/warnings.ts";
 import { endedWords, histogram, hoursChart, legend } from "./charts.ts";
 import { pageOf } from "./connections-page.ts";

@@ -9,7 +9,7 @@ import { daysIn } from "../players/days.ts";
 import { historyOf } from "../players/deliveries.ts";
 import { statisticsIn } from "../players/statistics.ts";
 import type { Steam } from "../steam.ts";
-import { activityIn } from "../watch/activity.ts";
+import { activityIn } from "../watch/read.ts";
 import { warningsOf } from "../watch/warnings.ts";
 import { overviewDays } from "./days-chart.ts";
 import { overviewPage } from "./overview-page.ts";

@@ -13,8 +13,8 @@ import {
 } from "../connections/connections.ts";
 import { connectionPath } from "../connections/paths.ts";
 import { gameId, integer, Malformed, oneOf, type Parser } from "../parse.ts";
-import { activityIn } from "../watch/activity.ts";
 import { standingsOf } from "../watch/health.ts";
+import { activityIn } from "../watch/read.ts";
 import { type Command, CommandProblem, type Context, confirm, stringOption, table } from "./command.ts";
 import { howToUse } from "./how-to-use.ts";
 

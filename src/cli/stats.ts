@@ -3,8 +3,8 @@ import { en } from "../admin/texts/en.ts";
 import { connectionsIn } from "../connections/connections.ts";
 import { isEmbedded } from "../database/open.ts";
 import { histogramHours, statisticsIn } from "../players/statistics.ts";
-import { activityIn, hoursOf } from "../watch/activity.ts";
 import { standingsOf } from "../watch/health.ts";
+import { activityIn, hoursOf } from "../watch/read.ts";
 import { type Warning, warningsOf } from "../watch/warnings.ts";
 import { type Command, type Context, table } from "./command.ts";
 

@@ -1,5 +1,5 @@
 import type { Connection } from "../connections/connections.ts";
-import type { Summary } from "./activity.ts";
+import type { Summary } from "./read.ts";
 
 /** The states of a connection, the worst first. */
 export const states = ["refusing", "no-secret", "late", "waiting", "paused", "off", "up"] as const;

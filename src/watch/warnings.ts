@@ -1,7 +1,7 @@
 import type { Config } from "../config.ts";
 import type { Connection } from "../connections/connections.ts";
-import type { Summary } from "./activity.ts";
 import { stateOf } from "./health.ts";
+import type { Summary } from "./read.ts";
 
 /** Something that the operator should know. The texts of each language say what to do about it. */
 export type Warning =

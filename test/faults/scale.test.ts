@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { createClient, type Sql } from "../../src/database/connect.ts";
-import { activityIn } from "../../src/watch/activity.ts";
+import { activityIn } from "../../src/watch/read.ts";
 import { keptRequests, tidy, writeNotes } from "../../src/watch/write.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
 import { Refusal, type RefusalCode } from "../../src/http/refusal.ts";
-import { activityIn, createActivity, hoursOf } from "../../src/watch/activity.ts";
+import { createActivity } from "../../src/watch/activity.ts";
+import { activityIn, hoursOf } from "../../src/watch/read.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import {
   deliverySignature,

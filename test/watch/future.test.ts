@@ -5,8 +5,8 @@ import { connectionsIn } from "../../src/connections/connections.ts";
 import { takeTurn } from "../../src/database/turns.ts";
 import type { SteamId } from "../../src/parse.ts";
 import { playtimesIn } from "../../src/players/playtimes.ts";
-import { activityIn } from "../../src/watch/activity.ts";
 import { lookForFuture, mendFuture } from "../../src/watch/future.ts";
+import { activityIn } from "../../src/watch/read.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { createBrowser, panelPassword } from "../support/panel.ts";
 import {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Connection } from "../../src/connections/connections.ts";
-import type { Summary } from "../../src/watch/activity.ts";
+import type { Summary } from "../../src/watch/read.ts";
 import { warningsOf } from "../../src/watch/warnings.ts";
 import { testConfig } from "../support/service.ts";
 
