@@ -1,12 +1,14 @@
 import type { Day } from "../calendar.ts";
+import type { Kind } from "../connections/connections.ts";
 import { type Html, html } from "../html.ts";
 import type { SteamId } from "../parse.ts";
 import type { PlayedDay } from "../players/days.ts";
 import type { NewestPlayer, Totals } from "../players/statistics.ts";
 import type { GateStatus } from "../steam-gate.ts";
-import { type HourlyCount, hoursOf, type Summary } from "../watch/read.ts";
+import type { HourlyCount, Summary } from "../watch/read.ts";
+import { type Range, spansOf, sumOf } from "../watch/spans.ts";
 import type { Warning } from "../watch/warnings.ts";
-import { endedWords, histogram, hoursChart, legend } from "./charts.ts";
+import { endedWords, endings, histogram, legend, rangeLinks, spansChart } from "./charts.ts";
 import { pageOf } from "./connections-page.ts";
 import { everybodysDays } from "./days-chart.ts";
 import { playerCell } from "./player-cell.ts";
@@ -18,6 +20,7 @@ export type Overview = {
   names: ReadonlyMap<SteamId, string>;
   /** Undefined where no days are kept. */
   played: { today: Day; played: readonly PlayedDay[] } | undefined;
+  range: Range;
   counts: readonly HourlyCount[];
   /** Requests to no connection. */
   strangers: readonly Summary[];
@@ -31,13 +34,13 @@ export type Overview = {
 export function overviewPage(reader: Reader, shown: Overview): Html {
   const { nav, overview: words } = reader.texts;
   const { totals, steam } = shown;
-  const deliveries = hoursOf("battlemetrics", shown.counts, reader.now);
-  const queries = hoursOf("script", shown.counts, reader.now);
-  const colours = [
-    ["accepted", words.accepted],
-    ["ignored", words.ignored],
-    ["refused", words.refused],
-  ] as const;
+  const { range } = shown;
+  const ended = (kind: Kind, title: string) => {
+    const spans = spansOf(kind, shown.counts, range, reader.now);
+    const said = `${reader.texts.charts.ranges[range]}: ${endedWords(reader, sumOf(spans))}`;
+    const colours = endings(reader).filter(([colour]) => kind === "battlemetrics" || colour !== "ignored");
+    return html`<section class="card"><h2>${title}</h2><p class="quiet">${said}</p>${spansChart(reader, spans, { id: kind, range, label: `${title}, ${said}` })}${legend(colours)}</section>`;
+  };
   return html`<h1 class="unseen">${nav.overview}</h1>
 <div data-live="overview">
 ${shown.warnings.length > 0 && html`<ul class="warnings">${shown.warnings.map((warning) => html`<li>${warningWords(reader, warning)}</li>`)}</ul>`}
@@ -47,32 +50,23 @@ ${shown.warnings.length > 0 && html`<ul class="warnings">${shown.warnings.map((w
 <div><dt>${words.steamCalls}</dt><dd>${number(reader, steam.callsToday)}<small>${words.ofCalls(steam.callsPerDay)}</small></dd></div>
 <div><dt>${words.database}</dt><dd>${bytes(reader, totals.databaseBytes)}<small>${words.databaseKind(shown.isEmbedded)} · Postgres ${totals.postgresVersion}</small></dd></div>
 </dl>
+${rangeLinks(reader, range)}
 <div class="pair">
-<section class="card"><h2>${words.deliveries}</h2><p class="quiet">${endedWords(reader, sumOf(deliveries))}</p>${hoursChart(reader, deliveries)}${legend(colours)}</section>
-<section class="card"><h2>${words.queries}</h2><p class="quiet">${endedWords(reader, sumOf(queries))}</p>${hoursChart(reader, queries)}${legend(colours.filter(([colour]) => colour !== "ignored"))}</section>
+${ended("battlemetrics", words.deliveries)}
+${ended("script", words.queries)}
 </div>
 ${strangersLine(reader, shown.strangers)}
 <div class="pair uneven">
 <section class="card"><h2>${words.histogram}</h2><p class="quiet">${totals.isEstimate ? words.estimate : words.histogramOf}</p>${histogram(reader, totals.steam, totals.battlemetrics)}${legend(
     [
       ["steam", "Steam"],
-      ["accepted", reader.texts.players.battlemetrics],
+      ["battlemetrics", reader.texts.players.battlemetrics],
     ],
   )}</section>
 <section class="card"><h2>${words.newest}</h2>${newestTable(reader, shown)}</section>
 </div>
 </div>
 ${shown.played && everybodysDays(reader, shown.played)}`;
-}
-
-function sumOf(ended: ReturnType<typeof hoursOf>) {
-  const sum = { accepted: 0, ignored: 0, refused: 0 };
-  for (const one of ended) {
-    sum.accepted += one.accepted;
-    sum.ignored += one.ignored;
-    sum.refused += one.refused;
-  }
-  return sum;
 }
 
 function steamState(reader: Reader, { steam, hasKey }: Overview): Html {

@@ -10,6 +10,7 @@ import { historyOf } from "../players/deliveries.ts";
 import { statisticsIn } from "../players/statistics.ts";
 import type { Steam } from "../steam.ts";
 import { activityIn } from "../watch/read.ts";
+import { isRange, startOf } from "../watch/spans.ts";
 import { warningsOf } from "../watch/warnings.ts";
 import { overviewDays } from "./days-chart.ts";
 import { overviewPage } from "./overview-page.ts";
@@ -44,11 +45,13 @@ export function overviewRoutes({ config, database, steam, names, now }: Overview
   }
 
   return {
-    "GET /admin/": async ({ reader }) => {
+    "GET /admin/": async ({ reader, query }) => {
+      const asked = query.get("range") ?? "";
+      const range = isRange(asked) ? asked : "24h";
       const [totals, newest, counts, summaries, all, played] = await Promise.all([
         statistics.totals(),
         newestWithNames(),
-        activity.hourly(),
+        activity.hourly(startOf(range, now())),
         activity.summaries(),
         connections.list(),
         history.keepDays > 0 ? lastDays() : undefined,
@@ -59,6 +62,7 @@ export function overviewRoutes({ config, database, steam, names, now }: Overview
         totals,
         ...newest,
         played,
+        range,
         counts,
         strangers: summaries.filter(({ path }) => path === ""),
         steam: status,

@@ -64,7 +64,7 @@ ${row.seenAt !== null && html`<div><dt>${words.seen}</dt><dd>${when(reader, row.
 <div><dt>${words.created}</dt><dd>${when(reader, row.createdAt)}</dd></div>
 <div><dt>${words.updated}</dt><dd>${when(reader, row.updatedAt)}</dd></div>
 </dl>
-${row.seenAt !== null && days && daysChart(reader, days)}
+${row.seenAt !== null && days && daysChart(reader, days, `days-${gameId}`)}
 <details${draft && html` open`}><summary>${words.correct}</summary>
 <form method="post"><input type="hidden" name="action" value="correct"><input type="hidden" name="game" value="${gameId}">
 <div class="pair">

@@ -4,7 +4,8 @@ import { connectionsIn } from "../connections/connections.ts";
 import { isEmbedded } from "../database/open.ts";
 import { histogramHours, statisticsIn } from "../players/statistics.ts";
 import { standingsOf } from "../watch/health.ts";
-import { activityIn, hoursOf } from "../watch/read.ts";
+import { activityIn } from "../watch/read.ts";
+import { spansOf, startOf } from "../watch/spans.ts";
 import { type Warning, warningsOf } from "../watch/warnings.ts";
 import { type Command, type Context, table } from "./command.ts";
 
@@ -26,7 +27,7 @@ async function stats({ open, config, options, print }: Context): Promise<void> {
   const activity = activityIn(database);
   const totals = await statistics.totals();
   const newest = await statistics.newest(newestPlayers);
-  const counts = await activity.hourly();
+  const counts = await activity.hourly(startOf("24h", now));
   const summaries = await activity.summaries();
   const connections = await connectionsIn(database).list();
   const steamCallsToday = await activity.steamCallsToday();
@@ -49,7 +50,10 @@ async function stats({ open, config, options, print }: Context): Promise<void> {
     .filter(({ path, refused }) => path === "" && refused > 0)
     .map(({ kind, refused, refusedAt, refusedReason }) => ({ kind, refused, refusedAt, asked: refusedReason }));
   if (options["json"]) {
-    const hours = { deliveries: hoursOf("battlemetrics", counts, now), queries: hoursOf("script", counts, now) };
+    const hours = {
+      deliveries: spansOf("battlemetrics", counts, "24h", now),
+      queries: spansOf("script", counts, "24h", now),
+    };
     const said = warnings.map((warning) => warningLine(warning));
     return print(
       JSON.stringify(

@@ -125,12 +125,13 @@ export function activityIn(database: Pick<Database, "run">) {
           ) as ignored on true
           where counts.rows > 0 or taken.at is not null or refused.at is not null`,
       ),
-    /** The last 24 hours, the current one included. */
-    hourly: () =>
+    /** From that hour on, the current one included; of all connections, or of one. */
+    hourly: (since: Date, of?: { kind: Kind; path: string }) =>
       database.run(
         (sql) => sql<HourlyCount[]>`
           select hour, kind, outcome, sum(count)::float8 as count from hourly_counts
-          where hour > now() - interval '24 hours' and hour <= now() group by hour, kind, outcome order by hour`,
+          where hour >= ${since.toISOString()} and hour <= now() ${of ? sql`and kind = ${of.kind} and path = ${of.path}` : sql``}
+          group by hour, kind, outcome order by hour`,
       ),
     steamCallsToday: () =>
       database.run(async (sql) => {
@@ -140,19 +141,4 @@ export function activityIn(database: Pick<Database, "run">) {
         return found?.calls ?? 0;
       }),
   };
-}
-
-export type Ended = { accepted: number; ignored: number; refused: number };
-
-/** The last 24 hours of one kind, from the oldest to the current one. */
-export function hoursOf(kind: Kind, counts: readonly HourlyCount[], now: Date): Ended[] {
-  const thisHourMs = Math.floor(now.getTime() / 3_600_000) * 3_600_000;
-  return Array.from({ length: 24 }, (_, index) => {
-    const ofHour = counts.filter(
-      (count) => count.kind === kind && Date.parse(count.hour) === thisHourMs - (23 - index) * 3_600_000,
-    );
-    const of = (outcome: string) =>
-      ofHour.filter((one) => one.outcome === outcome).reduce((sum, { count }) => sum + count, 0);
-    return { accepted: of("accepted"), ignored: of("ignored") + of("paused"), refused: of("refused") };
-  });
 }

@@ -5,7 +5,8 @@ import { mendFuture } from "./future.ts";
 
 /** How many requests of a connection are kept: this many accepted ones and as many refused ones. */
 export const keptRequests = 100;
-const keptDays = 8;
+/** The longest range of a chart, and a day. */
+const keptDays = 31;
 /** The most rows that one statement removes: a large backlog goes in steps, so that nothing waits for it. */
 const removedRows = 10_000;
 const removedOfOne = 2_000;

@@ -85,6 +85,7 @@ const overviewOf = (text: string) => ({
   names: new Map(),
   played: undefined,
   newest: [],
+  range: "24h" as const,
   counts: [{ hour: "2026-01-02T04:00:00.000Z", kind: "script" as const, outcome: "accepted" as const, count: 5 }],
   strangers: [summaryOf("", text)],
   steam: {

@@ -98,8 +98,11 @@ describe("the main path", { skip }, () => {
       await click("link", "Overview");
       for (const chart of [/^Deliveries/, /^Queries/]) {
         const section = page.locator("section", { has: page.getByRole("heading", { name: chart }) });
-        await section.getByText("accepted 1, refused 0").first().waitFor();
-        assert.match((await section.getByRole("img").getAttribute("aria-label")) ?? "", /^accepted 1, refused 0/);
+        await section.getByText("24 hours: accepted 1, refused 0").first().waitFor();
+        assert.match(
+          (await section.getByRole("img").getAttribute("aria-label")) ?? "",
+          /24 hours: accepted 1, refused 0/,
+        );
       }
 
       await click("link", "Connections");

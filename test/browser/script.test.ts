@@ -48,15 +48,47 @@ describe("the script of the pages", { skip }, () => {
     assert.equal(await moment.textContent(), at.toLocaleString("ru", { timeZone: "Asia/Vladivostok" }));
   });
 
+  test("names the bars of a chart by the arrow keys and by touch, with local clock hours", async () => {
+    const { page } = await openWindow(suite.browser, {
+      locale: "en-GB",
+      timezoneId: "Asia/Vladivostok",
+      hasTouch: true,
+    });
+    await signInOn(page, suite.service.url, panelPassword);
+    const chart = page.locator("figure.chart").first();
+    const bars = chart.locator("g");
+    const hourOf = async (index: number) => {
+      const at = Date.parse((await bars.nth(index).getAttribute("data-at")) ?? "");
+      const text = (ms: number) =>
+        new Date(ms).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: "Asia/Vladivostok" });
+      return `${text(at)}–${text(at + 3_600_000)}: accepted`;
+    };
+    const says = async (index: number) =>
+      chart
+        .locator("output")
+        .getByText(await hourOf(index))
+        .waitFor();
+    await chart.getByRole("img").focus();
+    await says(23);
+    await chart.locator("output").getByText("(not over yet)").waitFor();
+    await page.keyboard.press("ArrowLeft");
+    await says(22);
+    await page.keyboard.press("Home");
+    await says(0);
+    await bars.nth(5).locator(".accepted").tap();
+    await says(5);
+    assert.equal(await chart.locator("g.current").count(), 1);
+  });
+
   test("brings the overview up to date, but not under somebody's hands", async () => {
     const { page, complaints } = await openWindow(suite.browser);
     await page.clock.install();
     await signInOn(page, suite.service.url, panelPassword);
     const label = await page
-      .getByRole("img", { name: /^accepted/ })
+      .getByRole("img", { name: /^Deliveries/ })
       .first()
       .getAttribute("aria-label");
-    let accepted = Number(/^accepted ([\d,]+), /.exec(label ?? "")?.[1]?.replaceAll(",", ""));
+    let accepted = Number(/accepted ([\d,]+), /.exec(label ?? "")?.[1]?.replaceAll(",", ""));
     const more = async () => {
       accepted += 1;
       await suite.db.sql`
@@ -64,7 +96,8 @@ describe("the script of the pages", { skip }, () => {
         values (date_trunc('hour', now(), 'UTC'), 'battlemetrics', 'more', 'accepted', 1)
         on conflict (hour, kind, path, outcome) do update set count = hourly_counts.count + 1`;
     };
-    const shows = () => page.getByRole("img", { name: `accepted ${accepted.toLocaleString("en")}, ` }).waitFor();
+    const shows = () =>
+      page.getByRole("img", { name: `24 hours: accepted ${accepted.toLocaleString("en")}, ` }).waitFor();
     const focused = () => page.evaluate("document.activeElement.textContent");
 
     await more();

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { createClient, type Sql } from "../../src/database/connect.ts";
 import { activityIn } from "../../src/watch/read.ts";
+import { startOf } from "../../src/watch/spans.ts";
 import { keptRequests, tidy, writeNotes } from "../../src/watch/write.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 
@@ -35,7 +36,7 @@ before(async () => {
   await db.sql`
     insert into hourly_counts (hour, kind, path, outcome, count)
     select date_trunc('hour', now()) - h * interval '1 hour', 'battlemetrics', 'bm-' || c, 'accepted', 1
-    from generate_series(1, ${connections}) c, generate_series(0, 200) h`;
+    from generate_series(1, ${connections}) c, generate_series(0, 750) h`;
   await db.sql`alter table accepted_requests add primary key (id)`;
   await db.sql`alter table refused_requests add primary key (kind, path, minute, code)`;
   await db.sql`create index on accepted_requests (kind, path, id)`;
@@ -87,6 +88,14 @@ test("the panel's summaries look up a few rows of each connection", async () => 
   assert.ok(summaries.every(({ accepted, acceptedAt }) => accepted >= 23 && acceptedAt !== null));
 });
 
+test("the charts of 30 days: a connection's by index, everybody's within the limit of a page", async () => {
+  const since = startOf("30d", new Date());
+  const one = await measured(() => activityIn(own).hourly(since, { kind: "battlemetrics", path: "bm-7" }));
+  assert.equal(one.scans, 0);
+  const all = await measured(() => activityIn(own).hourly(since));
+  assert.ok(one.ms < limitMs && all.ms < limitMs, `${one.ms} and ${all.ms} ms`);
+});
+
 test("what is written removes what is too old of the same connections, a part each time, until it has caught up", async () => {
   let number = 0;
   const write = (count: number) => {
@@ -135,6 +144,6 @@ test("tidying reads no table from end to end, and removes what is known of conne
       + (select count(*) from refused_requests where path in ('bm-500', 'bm-501'))
       + (select count(*) from hourly_counts where path in ('bm-500', 'bm-501')) as count`;
   assert.equal(Number(left?.count), 0);
-  const [old] = await db.sql`select from hourly_counts where hour < now() - interval '8 days' limit 1`;
+  const [old] = await db.sql`select from hourly_counts where hour < now() - interval '31 days' limit 1`;
   assert.equal(old, undefined);
 });

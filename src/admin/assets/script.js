@@ -24,13 +24,66 @@ async function toClipboard(code) {
   getSelection().removeAllRanges();
 }
 
+// Times and days in the form that this browser's people use, and in their zone.
+const hourAndMinute = { hour: "2-digit", minute: "2-digit" };
+const dayAndMonth = { day: "numeric", month: "short" };
+const forms = {
+  moment: (at) => new Date(at).toLocaleString(),
+  hour: (at) => new Date(at).toLocaleTimeString([], hourAndMinute),
+  // A day without a time is the same everywhere.
+  day: (at) => new Date(at).toLocaleDateString([], { ...dayAndMonth, ...(at.length > 10 ? {} : { timeZone: "UTC" }) }),
+  part: partOf,
+};
+
+function partOf(at, hours) {
+  if (at.length === 10) return new Date(at).toLocaleDateString([], { dateStyle: "medium", timeZone: "UTC" });
+  const form = new Intl.DateTimeFormat([], { ...hourAndMinute, ...(hours > 1 ? dayAndMonth : {}) });
+  return form.formatRange(new Date(at), new Date(Date.parse(at) + hours * 3_600_000));
+}
+
 function showLocalTimes() {
-  for (const time of document.querySelectorAll("time.moment"))
-    time.textContent = new Date(time.dateTime).toLocaleString(document.documentElement.lang);
-  for (const time of document.querySelectorAll("time[title]"))
-    time.title = new Date(time.dateTime).toLocaleString(document.documentElement.lang);
+  for (const time of document.querySelectorAll("time")) {
+    const form = forms[time.className];
+    if (form) time.textContent = form(time.dateTime, Number(time.dataset.hours));
+    if (time.title) time.title = forms.moment(time.dateTime);
+  }
+  for (const bar of document.querySelectorAll("g[data-at]")) {
+    const title = bar.querySelector("title");
+    const name = partOf(bar.dataset.at, Number(bar.closest("svg").dataset.hours));
+    title.textContent = title.textContent.replace(/^.*?: /, `${name}: `);
+  }
+}
+
+/** A finger or the arrow keys choose a bar of a chart; its values stand below. */
+function nameBars() {
+  for (const svg of document.querySelectorAll(".chart svg:not([tabindex])")) {
+    const bars = [...svg.querySelectorAll("g")];
+    const readout = document.createElement("output");
+    readout.className = "readout";
+    svg.closest(".plot").after(readout);
+    let chosen = bars.length;
+    const choose = (index) => {
+      bars[chosen]?.classList.remove("current");
+      chosen = Math.min(Math.max(index, 0), bars.length - 1);
+      bars[chosen].classList.add("current");
+      readout.textContent = bars[chosen].querySelector("title").textContent;
+    };
+    svg.setAttribute("tabindex", "0");
+    svg.addEventListener("focus", () => choose(chosen));
+    svg.addEventListener("pointerdown", ({ target }) => {
+      const bar = target.closest("g");
+      if (bar) choose(bars.indexOf(bar));
+    });
+    svg.addEventListener("keydown", (event) => {
+      const to = { ArrowLeft: chosen - 1, ArrowRight: chosen + 1, Home: 0, End: bars.length - 1 }[event.key];
+      if (to === undefined) return;
+      event.preventDefault();
+      choose(to);
+    });
+  }
 }
 showLocalTimes();
+nameBars();
 
 // What is live is loaded again now and then while somebody looks, and says so when that fails.
 const everyMs = 10_000;
@@ -69,14 +122,18 @@ function show(page) {
   document.title = page.title;
   // Not while somebody is in the middle of something.
   if (!getSelection().isCollapsed || document.querySelector("[data-live] :focus")) return;
-  for (const part of document.querySelectorAll("[data-live]"))
+  for (const part of document.querySelectorAll("[data-live]")) {
+    const open = [...part.querySelectorAll("details[open][id]")].map(({ id }) => id);
     part.innerHTML = page.querySelector(`[data-live="${part.dataset.live}"]`)?.innerHTML ?? part.innerHTML;
+    for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+  }
   showLocalTimes();
+  nameBars();
 }
 
 function sayNoAnswer() {
   const { noAnswer } = document.body.dataset;
-  say(noAnswer.replace("%", freshAt.toLocaleTimeString(document.documentElement.lang)));
+  say(noAnswer.replace("%", freshAt.toLocaleTimeString()));
 }
 
 function saySignedOut(address) {
