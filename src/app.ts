@@ -1,6 +1,7 @@
 import { createFirstVisit, type FirstVisit } from "./admin/first-visit.ts";
 import type { PanelDeps } from "./admin/panel.ts";
 import { signInsIn } from "./admin/sessions.ts";
+import { changesIn } from "./changes.ts";
 import type { Config } from "./config.ts";
 import { openDirectory } from "./connections/directory.ts";
 import type { Database } from "./database/connect.ts";
@@ -16,6 +17,7 @@ import { historyOf } from "./players/deliveries.ts";
 import { namesIn } from "./players/names.ts";
 import { playtimesIn } from "./players/playtimes.ts";
 import { query } from "./query.ts";
+import { everyTwoSeconds, openSettings } from "./settings.ts";
 import { createSteam } from "./steam.ts";
 import { top } from "./top.ts";
 import { version } from "./version.ts";
@@ -27,14 +29,17 @@ import { activityIn } from "./watch/read.ts";
 import { webhook } from "./webhook.ts";
 
 /** Every address of the service. */
-export async function createApp({ config, database, port, log, now = () => new Date() }: AppDeps) {
+export async function createApp({ config: given, database, port, log, now = () => new Date() }: AppDeps) {
+  const settings = await openSettings(given, database.aside);
+  const config = settings.inForce;
+  const stopFollowing = everyTwoSeconds([settings.refresh, changesIn(database.aside, log)], log);
   const directory = await openDirectory(database, log);
   const metrics = config.METRICS.TOKEN === "" ? undefined : createMetrics();
   const history = historyOf(config.HISTORY);
   const playtimes = playtimesIn(database, { onBatch: metrics?.onBatch, history });
   const days = daysIn(database);
   const steam = createSteam({
-    key: config.STEAM.KEY,
+    key: () => config.STEAM.KEY,
     apiUrl: config.STEAM.API_URL,
     timeoutMs: config.STEAM.TIMEOUT * 1_000,
     callsPerSecond: config.STEAM.CALLS_PER_SECOND,
@@ -49,7 +54,7 @@ export async function createApp({ config, database, port, log, now = () => new D
   const names = createNames({
     stored: namesIn(database.aside),
     steam,
-    isAsked: config.STEAM.KEY !== "" && config.STEAM.NAMES,
+    isAsked: () => config.STEAM.KEY !== "" && config.STEAM.NAMES,
     now,
     log,
   });
@@ -97,18 +102,21 @@ export async function createApp({ config, database, port, log, now = () => new D
   const aside = { database: database.aside, playtimes: playtimesIn(database.aside, { history }) };
   const firstVisit = await firstVisitOf(config, database);
   const stopping = new AbortController();
-  const shown = { config, directory, steam, names, activity };
+  const shown = { config, settings, directory, steam, names, activity };
   const panel = hasPanel && panelHandler({ ...aside, ...shown, firstVisit, stopping: stopping.signal, port, now, log });
   return {
     route: (call: Call) => {
       if (panel && /^\/admin(?:\/|$)/.test(call.path)) return panel;
       return panel && isVisitOfBrowser(call) ? toPanel : route(call);
     },
+    /** The config, completed by what was set in the panel. */
+    config,
     firstVisit: firstVisit?.path,
     steamStatus: steam.status,
     /** Answers what waits for its turn, which else would hold up a stop. */
     endWaits: () => stopping.abort(),
     stop: async () => {
+      stopFollowing();
       directory.stop();
       metrics?.stop();
       await activity.stop();

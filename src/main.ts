@@ -35,7 +35,7 @@ async function main(): Promise<void> {
     onGone: () => giveUp("The embedded database keeps stopping; the log says why."),
   });
   stopOnSignal(starting, log);
-  announce(await starting, config, log, say);
+  announce(await starting, log, say);
   followFile(config.file ?? defaultFile, read, log);
 }
 
@@ -101,12 +101,7 @@ function followFile(file: string, read: () => Promise<Config>, log: Log): void {
 }
 
 /** What an operator wants to know first: lines for a person, one event for a log. */
-function announce(
-  { port, database, firstVisit }: Service,
-  config: Config,
-  log: Log,
-  say: (text: string) => void,
-): void {
+function announce({ port, database, config, firstVisit }: Service, log: Log, say: (text: string) => void): void {
   const { SERVER, STEAM } = config;
   const isOpen = ["", "0.0.0.0", "::"].includes(SERVER.HOST);
   const host = isOpen ? "localhost" : SERVER.HOST.includes(":") ? `[${SERVER.HOST}]` : SERVER.HOST;

@@ -9,8 +9,8 @@ export type Names = (steamIds: readonly SteamId[]) => Promise<ReadonlyMap<SteamI
 export type NamesDeps = {
   stored: ReturnType<typeof namesIn>;
   steam: Pick<Steam, "namesOf">;
-  /** Whether Steam is asked at all. */
-  isAsked: boolean;
+  /** Whether Steam is asked at all, at this moment. */
+  isAsked: () => boolean;
   now: () => Date;
   log: Log;
 };
@@ -55,7 +55,7 @@ export function createNames({ stored, steam, isAsked, now, log }: NamesDeps): Na
     if (steamIds.length === 0) return new Map();
     try {
       const found = await stored.of(steamIds);
-      if (isAsked) {
+      if (isAsked()) {
         const oldest = new Date(now().getTime() - oldMs).toISOString();
         const fresh = new Set(found.filter(({ checkedAt }) => checkedAt > oldest).map(({ steamId }) => steamId));
         for (const steamId of steamIds) if (!fresh.has(steamId) && wanted.size < waitingPlayers) wanted.add(steamId);

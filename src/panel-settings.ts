@@ -1,3 +1,3 @@
-/** Names of rows in `panel_settings`. Their values: how `admin/password.ts` writes a hash. */
+/** Names of rows in `panel_settings` that hold a hash, as `admin/password.ts` writes it; the others are in settings.ts. */
 export const passwordName = "password";
 export const configPasswordName = "password-of-config";

@@ -16,6 +16,8 @@ import { lookForFuture } from "./watch/future.ts";
 export type Service = {
   port: number;
   database: Opened;
+  /** The config, completed by what was set in the panel. */
+  config: Config;
   /** The path at which the panel's first password is set, as long as it has none. */
   firstVisit: string | undefined;
   /** Requests under way finish (10 s at most), then the database is closed. */
@@ -44,9 +46,9 @@ export async function startService({ config, log, onGone, settings }: ServiceOpt
     });
     const oldDays = removeOldDaysByAndBy({ database: opened.database.aside, history: historyOf(config.HISTORY), log });
     const alerts = createAlerts({
-      settings: () => config.ALERTS,
+      settings: () => app.config.ALERTS,
       language: config.DJANGO.LANGUAGE_CODE,
-      panelUrl: panelUrlOf(config),
+      panelUrl: () => panelUrlOf(app.config),
       database: opened.database,
       conditions: conditionsIn({
         database: opened.database.aside,
@@ -60,6 +62,7 @@ export async function startService({ config, log, onGone, settings }: ServiceOpt
     return {
       port: server.port,
       database: opened,
+      config: app.config,
       firstVisit: app.firstVisit,
       stop: async () => {
         await alerts.stop();

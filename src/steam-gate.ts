@@ -8,6 +8,8 @@ export type Gate = {
   enter: (entrant: Entrant) => Promise<boolean>;
   /** Somebody else waits for the same call: it may wait for as long as either, and is a refresh only while all want one. */
   join: (entrant: Entrant, other: Entrant) => void;
+  /** Forgets the failures so far, since they say nothing about the next call. */
+  closeBreaker: () => void;
   leave: (outcome: { kind: CallEnd; reason?: string }) => void;
   status: () => GateStatus;
   /**
@@ -119,6 +121,7 @@ export function createGate(options: GateOptions): Gate {
       if (shared.day !== today.date) Object.assign(today, { date: shared.day, saidFull: false });
       today.calls = shared.steamCallsToday + begun - known;
     },
+    closeBreaker,
     status: () => ({
       breaker: breaker.openUntilMs === 0 ? "closed" : breaker.openUntilMs > clockMs() ? "open" : "probing",
       ended: { ...ended },
@@ -187,6 +190,10 @@ export function createGate(options: GateOptions): Gate {
   function succeeded(): void {
     answeredAt = now();
     if (breaker.openUntilMs > 0) log.info("Steam answers again");
+    closeBreaker();
+  }
+
+  function closeBreaker(): void {
     Object.assign(breaker, { failures: 0, openUntilMs: 0, openMs: 0, probing: false, reason: "", isForbidden: false });
   }
 

@@ -33,8 +33,8 @@ export type Question = {
 };
 
 export type SteamDeps = {
-  /** Empty: Steam is never asked. */
-  key: string;
+  /** The one in force at this moment; empty: Steam is not asked. */
+  key: () => string;
   apiUrl: string;
   timeoutMs: number;
   callsPerSecond: number;
@@ -67,13 +67,15 @@ export function createSteam({ playtimes, now, log, limits, ...config }: SteamDep
     ...limits,
   });
   const asking = new Map<string, Asking>();
+  /** What Steam has against a key says nothing about another. */
+  let lastKey = config.key();
   // The first fetch of a process loads Node's HTTP client, for 0.1 to 0.3 s in which nothing else is done: rather now than
   // beside somebody's deliveries.
-  if (config.key !== "") setTimeout(() => void fetch("data:,"), loadMs).unref();
+  if (config.key() !== "") setTimeout(() => void fetch("data:,"), loadMs).unref();
 
   return {
     ask: (question) => {
-      if (config.key === "") return Promise.resolve(false);
+      if (config.key() === "") return Promise.resolve(false);
       const key = `${question.steamId}/${question.gameId}`;
       const already = asking.get(key);
       if (already && isFresh(already, question)) {
@@ -94,12 +96,12 @@ export function createSteam({ playtimes, now, log, limits, ...config }: SteamDep
       return begun.answered;
     },
     idOf: async (name, dropAtMs) => {
-      if (config.key === "") return undefined;
+      if (config.key() === "") return undefined;
       const entrant = { refresh: true, dropAtMs };
       return call("ISteamUser/ResolveVanityURL/v1", { vanityurl: name }, entrant, idIn);
     },
     namesOf: async (steamIds, dropAtMs) => {
-      if (config.key === "") return undefined;
+      if (config.key() === "") return undefined;
       const entrant = { refresh: true, dropAtMs };
       return call("ISteamUser/GetPlayerSummaries/v2", { steamids: steamIds.join(",") }, entrant, namesIn);
     },
@@ -143,9 +145,11 @@ export function createSteam({ playtimes, now, log, limits, ...config }: SteamDep
     read: Reading<T>,
   ): Promise<T | undefined> {
     const url = `${config.apiUrl.replace(/\/+$/, "")}/${method}/?${new URLSearchParams(parameters)}`;
+    if (config.key() !== lastKey) gate.closeBreaker();
+    lastKey = config.key();
     for (const attempt of [1, 2]) {
       if (!(await gate.enter(entrant))) return undefined;
-      const outcome = await fetchOnce(url, read, config);
+      const outcome = await fetchOnce(url, read, { key: config.key(), timeoutMs: config.timeoutMs });
       gate.leave(outcome);
       if (outcome.kind === "answer") return outcome.found;
       log.debug("Steam gave no answer", { method, reason: outcome.reason, attempt });
@@ -155,6 +159,20 @@ export function createSteam({ playtimes, now, log, limits, ...config }: SteamDep
     return undefined;
   }
 }
+
+export type TriedKey = { outcome: "works" | "refused" } | { outcome: "unknown"; reason: string };
+
+/** Asks Steam, with this key, what it calls somebody. "unknown": there was no answer that says something about the key. */
+export async function tryKey({ key, apiUrl, timeoutMs }: KeyToTry): Promise<TriedKey> {
+  const url = `${apiUrl.replace(/\/+$/, "")}/ISteamUser/GetPlayerSummaries/v2/?steamids=${somebody}`;
+  const tried = await fetchOnce(url, namesIn, { key, timeoutMs });
+  if (tried.kind === "answer") return { outcome: "works" };
+  return tried.kind === "forbidden" ? { outcome: "refused" } : { outcome: "unknown", reason: tried.reason };
+}
+
+export type KeyToTry = { key: string; apiUrl: string; timeoutMs: number };
+/** The player of the examples in Steam's own documentation. */
+const somebody = "76561197960435530";
 
 /** What Steam's answer says; undefined when it has a wrong shape. */
 type Reading<T> = (response: Record<string, unknown>) => T | undefined;

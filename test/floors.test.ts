@@ -25,6 +25,8 @@ const floors: Record<string, number> = {
   "steam-gate.ts": 5,
   players: 4,
   database: 3,
+  "settings.ts": 4,
+  "changes.ts": 4,
   "coalesce.ts": 3,
   http: 2,
   "config.ts": 2,

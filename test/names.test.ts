@@ -35,7 +35,7 @@ function start({ key = "key", isAsked = true } = {}) {
   const { log } = memoryLog();
   const now = () => new Date(nowMs);
   const steam = createSteam({
-    key,
+    key: () => key,
     apiUrl: stub.url,
     timeoutMs: 1_000,
     callsPerSecond: 1_000,
@@ -44,7 +44,7 @@ function start({ key = "key", isAsked = true } = {}) {
     now,
     log,
   });
-  return createNames({ stored: namesIn(db.database), steam, isAsked, now, log });
+  return createNames({ stored: namesIn(db.database), steam, isAsked: () => isAsked, now, log });
 }
 
 const stored = () =>

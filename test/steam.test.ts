@@ -125,7 +125,7 @@ test("a body that trickles is cut off at the timeout, one without end at its siz
 });
 
 test("no key, no call", async () => {
-  const { ask } = create({ key: "" });
+  const { ask } = create({ key: () => "" });
   assert.equal(await ask(), false);
   assert.deepEqual(stub.calls, []);
 });

@@ -105,6 +105,8 @@ const panelAddresses: Record<string, "open to everybody" | "only signed in"> = {
   "POST /admin/connections/:kind/:path/": "only signed in",
   "GET /admin/alerts/": "only signed in",
   "POST /admin/alerts/": "only signed in",
+  "GET /admin/settings/": "only signed in",
+  "POST /admin/settings/": "only signed in",
   "GET /admin/players/": "only signed in",
   "GET /admin/players.csv": "only signed in",
   "GET /admin/players/:steamId/": "only signed in",

@@ -100,34 +100,41 @@ export function connectionRoutes(deps: ConnectionsDeps): Record<string, PageHand
   }
 
   /** What was changed takes effect at once, not at the next reading; the list sends its forms from where it stands. */
-  async function changed(one: Connection, form: URLSearchParams, done: string): Promise<Answer> {
+  async function changed(
+    one: Connection,
+    form: URLSearchParams,
+    done: string,
+    request: Request,
+    what: string,
+  ): Promise<Answer> {
+    await request.changed(what, nameOf(one));
     await directory.refresh();
     return seeOther(form.get("from") === "list" ? "/admin/connections/" : `${pageOf(one)}?done=${done}`);
   }
 
   /** What the forms of a connection's page ask for. */
   const actions: Record<string, (one: Connection, form: URLSearchParams, request: Request) => Promise<Answer>> = {
-    enable: async (one, form) => {
+    enable: async (one, form, request) => {
       await table.setEnabled(one, true);
-      return changed(one, form, "enabled");
+      return changed(one, form, "enabled", request, "a connection switched on");
     },
-    disable: async (one, form) => {
+    disable: async (one, form, request) => {
       await table.setEnabled(one, false);
-      return changed(one, form, "disabled");
+      return changed(one, form, "disabled", request, "a connection switched off");
     },
-    pause: async (one, form) => {
+    pause: async (one, form, request) => {
       if (one.kind !== "battlemetrics") throw new Malformed("action", "one of this page");
       await table.setPaused(one, true);
-      return changed(one, form, "paused");
+      return changed(one, form, "paused", request, "a connection paused");
     },
-    resume: async (one, form) => {
+    resume: async (one, form, request) => {
       if (one.kind !== "battlemetrics") throw new Malformed("action", "one of this page");
       await table.setPaused(one, false);
-      return changed(one, form, "resumed");
+      return changed(one, form, "resumed", request, "a connection resumed");
     },
-    "drop-old-secret": async (one, form) => {
+    "drop-old-secret": async (one, form, request) => {
       await table.dropOldSecret(one);
-      return changed(one, form, "dropped");
+      return changed(one, form, "dropped", request, "an old secret dropped");
     },
     rotate: async (one, form, request) => {
       const filled = fill(form, ["secret", "keep"]);
@@ -135,7 +142,7 @@ export function connectionRoutes(deps: ConnectionsDeps): Record<string, PageHand
       const keepHours = filled.parse("keep", oneOf(keptHours));
       if (secret === undefined || keepHours === undefined) return show(request, one, { filled });
       await table.setSecret(one, secret, Number(keepHours) * 3_600);
-      return changed(one, form, "rotated");
+      return changed(one, form, "rotated", request, "a secret changed");
     },
     change: async (one, form, request) => {
       const filled = fill(form, ["path", "game", ...(form.has("expect") ? ["expect"] : [])]);
@@ -151,7 +158,8 @@ export function connectionRoutes(deps: ConnectionsDeps): Record<string, PageHand
       }
       if (one.kind === "battlemetrics" && expectHours !== one.expectHours)
         await table.setExpectHours({ ...one, path }, expectHours);
-      return changed({ ...one, path }, form, "changed");
+      const before = path === one.path ? "" : `, before: ${nameOf(one)}`;
+      return changed({ ...one, path }, form, "changed", request, `the settings of a connection changed${before}`);
     },
     try: async (one, _, request) => {
       const tried = await trySample(one, ownUrl(config.SERVER, deps.port()), database).catch((error) => {
@@ -160,8 +168,9 @@ export function connectionRoutes(deps: ConnectionsDeps): Record<string, PageHand
       });
       return show(request, one, { tried });
     },
-    delete: async (one) => {
+    delete: async (one, _, request) => {
       await table.remove(one);
+      await request.changed("a connection deleted", nameOf(one));
       await directory.refresh();
       return seeOther("/admin/connections/?done=deleted");
     },
@@ -176,6 +185,7 @@ export function connectionRoutes(deps: ConnectionsDeps): Record<string, PageHand
     const secret = isMade ? makeSecret() : filled.parse("secret", secretText);
     if (path !== undefined && fixedGameId !== undefined && secret !== undefined) {
       if ((await table.add({ kind, path, fixedGameId, secret, enabled: true })) === "added") {
+        await request.changed("a connection added", nameOf({ kind, path }));
         await directory.refresh();
         return seeOther(`${pageOf({ kind, path })}?done=created`);
       }
@@ -241,6 +251,8 @@ export function connectionRoutes(deps: ConnectionsDeps): Record<string, PageHand
     ...Object.assign({}, ...kinds.map(ofKind)),
   };
 }
+
+const nameOf = ({ kind, path }: Pick<Connection, "kind" | "path">) => `${kind}/${path}`;
 
 /** No game is named: whatever the sender says. */
 const gameOrAny: Parser<number | null> = (value, place) =>

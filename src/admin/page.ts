@@ -15,6 +15,8 @@ export type Request = {
   origin: string;
   /** The person's address; behind a trusted proxy, the one that the proxy names. */
   address: string;
+  /** Tells the log what this person changed, in a few words and without a secret; `subject`: of what. */
+  changed: (what: string, subject?: string) => Promise<void>;
 };
 
 export type PageHandler = (request: Request) => Answer | Promise<Answer>;
@@ -51,7 +53,7 @@ const headers = {
 export type Page = {
   title: string;
   /** The part of the panel that it belongs to; undefined when nobody is signed in. */
-  part?: "overview" | "connections" | "players" | "alerts";
+  part?: "overview" | "connections" | "players" | "alerts" | "settings";
   /** How much on it needs the operator; the browser's tab shows it. */
   warnings?: number;
   /** The message on top: what was just done, or why it was not. */
@@ -88,7 +90,8 @@ ${
 ${entry("overview", "/admin/", nav.overview)}
 ${entry("connections", "/admin/connections/", nav.connections)}
 ${entry("players", "/admin/players/", nav.players)}
-${entry("alerts", "/admin/alerts/", reader.texts.alerts.title)}
+${entry("alerts", "/admin/alerts/", nav.alerts)}
+${entry("settings", "/admin/settings/", nav.settings)}
 </nav>`
 }
 <div class="corner">

@@ -1,4 +1,5 @@
 import { gzipSync } from "node:zlib";
+import { type Change, noteChange } from "../changes.ts";
 import type { Answer, Call, Handler } from "../http/call.ts";
 import { takesGzip } from "../http/encoding.ts";
 import { refusalOf } from "../http/refusal.ts";
@@ -15,6 +16,7 @@ import { type PlayersDeps, playerRoutes } from "./players.ts";
 import { problemPage } from "./problem-page.ts";
 import { languageOf, type Reader, readerOf } from "./reader.ts";
 import { signInsIn } from "./sessions.ts";
+import { type SettingsPageDeps, settingsRoutes } from "./settings.ts";
 import { pageToReturnTo, type SignInDeps, signInRoutes } from "./sign-in.ts";
 import { languages } from "./texts/texts.ts";
 import { type TopDeps, topRoutes } from "./top.ts";
@@ -26,6 +28,7 @@ export type PanelDeps = ConnectionsDeps &
   OverviewDeps &
   PlayersDeps &
   AlertsPageDeps &
+  SettingsPageDeps &
   TopDeps &
   ListActivityDeps &
   Pick<SignInDeps, "firstVisit" | "stopping">;
@@ -50,6 +53,7 @@ export function createPanel(deps: PanelDeps): Handler {
     ...topRoutes(deps),
     ...listActivityRoutes(deps),
     ...alertRoutes(deps),
+    ...settingsRoutes(deps),
   };
   const route = router({
     "GET /admin/assets/:name/": assetAt,
@@ -83,14 +87,22 @@ export function createPanel(deps: PanelDeps): Handler {
   };
 
   function asPage(handler: PageHandler): Handler {
-    return (call) =>
-      handler({
+    return (call) => {
+      const address = visitor.addressOf(call);
+      return handler({
         call,
         reader: readerFor(call),
         query: new URLSearchParams(call.search()),
         origin: visitor.originOf(call),
-        address: visitor.addressOf(call),
+        address,
+        changed: (what, subject = "") => changed({ what, subject, origin: address }),
       });
+    };
+  }
+
+  async function changed(change: Change): Promise<void> {
+    // The change itself is done: it is logged here at least.
+    await noteChange(deps.database, change).catch(() => log.info("changed", change));
   }
 
   function signedIn(handler: PageHandler): PageHandler {

@@ -49,7 +49,7 @@ export type PlayersDeps = {
 
 /** Lists of players, and each player's own page. */
 export function playerRoutes(deps: PlayersDeps): Record<string, PageHandler> {
-  const { config, database, playtimes, steam, names, activity, now, log } = deps;
+  const { config, database, playtimes, steam, names, activity, now } = deps;
   const history = historyOf(config.HISTORY);
   const list = playersListIn(database, undefined, () => history.dayOf(now()));
   const days = daysIn(database);
@@ -128,7 +128,7 @@ export function playerRoutes(deps: PlayersDeps): Record<string, PageHandler> {
         // What was noted a moment ago, and is not yet written, names the player too.
         await activity.flush();
         await removePlayer(database, id);
-        log.info("a player was deleted in the panel", { steamId: id });
+        await request.changed("a player deleted", id);
         return seeOther("/admin/players/?done=deleted");
       }
       return action === "ask" ? ask(request, id, form) : correct(request, id, form);
@@ -206,7 +206,7 @@ export function playerRoutes(deps: PlayersDeps): Record<string, PageHandler> {
     if (correction.steamSeconds === undefined && correction.bmSeconds === undefined)
       return seeOther(`${own}?done=same`);
     const done = await playtimes.correct({ steamId, gameId: game, ...correction, at: now() });
-    log.info("a time was edited in the panel", { steamId, gameId: game });
+    await request.changed(`a time of game ${game} edited`, steamId);
     return seeOther(`${own}?done=${done}`);
   }
 }

@@ -115,7 +115,7 @@ export function signInRoutes(deps: SignInDeps): Record<string, PageHandler> {
     "GET /admin/first-visit/:link/": async ({ reader, call: { param = "" } }) =>
       (await isFirstVisit(param)) ? firstPassword(reader, param) : firstVisitOver(reader, 404),
     "POST /admin/first-visit/:link/": async (request) => {
-      const { call, address, reader } = request;
+      const { call, reader } = request;
       const link = call.param ?? "";
       if (!(await isFirstVisit(link))) return firstVisitOver(reader, 403);
       const form = await formOf(request);
@@ -125,7 +125,7 @@ export function signInRoutes(deps: SignInDeps): Record<string, PageHandler> {
       const hash = await signIns.setFirstPassword(chosen);
       const token = hash === undefined ? undefined : await signIns.begin(hash);
       if (token === undefined) return firstVisitOver(reader, 403);
-      log.info("the first password of the panel was set", { address });
+      await request.changed("the first password of the panel set");
       return signedIn(request, token, "/admin/", hash);
     },
     "POST /admin/sign-out/": async (request) => {

@@ -3,8 +3,8 @@ import type { Call } from "../http/call.ts";
 import { ipAddress } from "./address.ts";
 
 /** The visitor's address and the requested one, as far as known. A proxy is believed only when the config says so. */
-export function visitors({ PUBLIC_URL, TRUST_PROXY }: Pick<Config["SERVER"], "PUBLIC_URL" | "TRUST_PROXY">) {
-  const ours = PUBLIC_URL === "" ? undefined : new URL(PUBLIC_URL);
+export function visitors(server: Pick<Config["SERVER"], "PUBLIC_URL" | "TRUST_PROXY">) {
+  const { TRUST_PROXY } = server;
 
   /** Takes the last value: our own proxy added it. Those before it may come from strangers. */
   function forwarded({ headers }: Call, name: string): string | undefined {
@@ -18,6 +18,8 @@ export function visitors({ PUBLIC_URL, TRUST_PROXY }: Pick<Config["SERVER"], "PU
   function isOwnOrigin(call: Call, text: string): boolean {
     if (!URL.canParse(text)) return false;
     const origin = new URL(text);
+    // It can be set while the service runs.
+    const ours = server.PUBLIC_URL === "" ? undefined : new URL(server.PUBLIC_URL);
     if (origin.origin === ours?.origin) return true;
     const host = withoutUsualPort(hostOf(call));
     const isKnownHttps = isHttps(call) || (ours?.protocol === "https:" && host === ours.host);

@@ -30,6 +30,7 @@ async function setPassword(context: Context): Promise<void> {
   const { config, print, warn } = context;
   const { chosen, isMade } = await passwordFrom(context);
   await signInsIn(await context.open()).setPassword(chosen);
+  await context.changed("the password of the panel set");
   print(isMade ? `The password of the panel is now: ${chosen}` : "The password of the panel is set.");
   print("Everybody who was signed in is signed out.");
   if (config.ADMIN.PASSWORD !== "")
@@ -37,10 +38,11 @@ async function setPassword(context: Context): Promise<void> {
   if (!config.ADMIN.ENABLED) warn("But the panel is switched off: [ADMIN] ENABLED = false.");
 }
 
-async function printLink({ config, open, print, warn }: Context): Promise<void> {
+async function printLink({ config, inForce, changed, open, print, warn }: Context): Promise<void> {
   if (!config.ADMIN.ENABLED) throw new CommandProblem("The panel is switched off: [ADMIN] ENABLED = false.");
   const link = await signInsIn(await open()).makeLink();
-  const base = config.SERVER.PUBLIC_URL.replace(/\/+$/, "");
+  await changed("a link that signs in to the panel made");
+  const base = (await inForce()).SERVER.PUBLIC_URL.replace(/\/+$/, "");
   print(`${base}/admin/sign-in-link/${link}/`);
   if (base === "")
     warn(

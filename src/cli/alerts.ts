@@ -9,10 +9,14 @@ export const alertCommands: Record<string, Command> = {
   },
 };
 
-async function test({ config, print }: Context): Promise<void> {
-  const outcomes = await sendTest(config.ALERTS, config.DJANGO.LANGUAGE_CODE);
+async function test({ config, inForce, print }: Context): Promise<void> {
+  // Without the database it is known what the config says.
+  const { ALERTS, DJANGO } = await inForce().catch(() => config);
+  const outcomes = await sendTest(ALERTS, DJANGO.LANGUAGE_CODE);
   if (outcomes.length === 0)
-    throw new CommandProblem("No alerts are set up. Fill in [ALERTS] in the config file: the example says how.");
+    throw new CommandProblem(
+      "No alerts are set up. Fill in [ALERTS] in the config file (the example says how), or the panel's page Settings.",
+    );
   for (const { channel, outcome } of outcomes) print(`${channel}: ${outcome.isSent ? "sent" : outcome.problem}`);
   if (outcomes.some(({ outcome }) => !outcome.isSent)) throw new CommandProblem("Not every channel took the message.");
 }

@@ -62,6 +62,7 @@ function restore(context: Context): Promise<void> {
         context.warn(
           `The ${kind} connection ${JSON.stringify(from)} is now "${to}": see connections show ${kind} ${to}`,
         );
+      await context.changed("a backup restored");
       context.print(`Restored: ${amounts(header.rows)}. A running service follows within 5 seconds.`);
       const words = passwordWords(passwordBefore, await database.run(storedPassword), context);
       if (words !== undefined) context.print(words);

@@ -24,6 +24,10 @@ export type Context = {
   positionals: string[];
   options: Options;
   config: Config;
+  /** The config, completed by what was set in the panel. */
+  inForce: () => Promise<Config>;
+  /** Tells the log of the running services what was changed, in a few words and without a secret; `subject`: of what. */
+  changed: (what: string, subject?: string) => Promise<void>;
   /** Opened on first use; also beside a running service. */
   open: () => Promise<Way>;
   print: (line: string) => void;

@@ -113,12 +113,13 @@ async function add(context: Context): Promise<void> {
     secret: await secretFor(kind, context),
   };
   if ((await stored.add(connection)) === "path-taken") throw new CommandProblem(taken);
+  await context.changed("a connection added", `${kind}/${path}`);
   if (context.options["json"])
     return context.print(JSON.stringify({ ...connection, address: addressOf(connection) }, null, 2));
   const state = connection.enabled
     ? "A running service accepts it within 5 seconds."
     : `It is switched off; to switch it on: connections enable ${kind} ${path}`;
-  context.print(`Connection created. ${state}\n\n${howToUse(connection, context.config)}`);
+  context.print(`Connection created. ${state}\n\n${howToUse(connection, await context.inForce())}`);
 }
 
 async function list(context: Context): Promise<void> {
@@ -171,7 +172,7 @@ async function show(context: Context): Promise<void> {
       `changed   ${connection.updatedAt}`,
       ...(connection.oldSecretUntil === null ? [] : [`old secret accepted until ${connection.oldSecretUntil}`]),
       "",
-      howToUse(connection, context.config, { isHidden: !reveal }),
+      howToUse(connection, await context.inForce(), { isHidden: !reveal }),
     ].join("\n"),
   );
 }
@@ -179,6 +180,7 @@ async function show(context: Context): Promise<void> {
 async function setEnabled(context: Context, enabled: boolean): Promise<void> {
   const connection = await existing(context);
   await connectionsIn(await context.open()).setEnabled(connection, enabled);
+  await context.changed(`a connection switched ${enabled ? "on" : "off"}`, nameOf(connection));
   context.print(
     `${connection.kind} "${connection.path}" is switched ${enabled ? "on" : "off"}; a running service follows within 5 seconds.`,
   );
@@ -191,6 +193,7 @@ async function setPaused(context: Context, isPaused: boolean): Promise<void> {
       "Only a battlemetrics connection can be paused. To refuse a script's queries: connections disable.",
     );
   await connectionsIn(await context.open()).setPaused(connection, isPaused);
+  await context.changed(`a connection ${isPaused ? "paused" : "resumed"}`, nameOf(connection));
   const words = isPaused
     ? `is paused: deliveries are answered with 200 and dropped. To store them again: connections resume battlemetrics ${connection.path}`
     : "is resumed: deliveries are stored again";
@@ -206,6 +209,7 @@ async function expect(context: Context): Promise<void> {
   if (connection.kind !== "battlemetrics")
     throw new CommandProblem("Only a battlemetrics connection can be late: scripts ask when they like.");
   await connectionsIn(await context.open()).setExpectHours(connection, hours);
+  await context.changed("the settings of a connection changed", nameOf(connection));
   const name = `${connection.kind} "${connection.path}"`;
   context.print(hours === null ? `${name} is never late.` : `${name} is late after ${hours} h without a delivery.`);
 }
@@ -227,11 +231,12 @@ async function setSecret(context: Context, keptSeconds: number): Promise<void> {
   const connection = await existing(context);
   const secret = await secretFor(connection.kind, context);
   await connectionsIn(await context.open()).setSecret(connection, secret, keptSeconds);
+  await context.changed("a secret changed", nameOf(connection));
   if (context.options["json"]) return printChanged(context);
   const until = (await existing(context)).oldSecretUntil;
   const old = until === null ? "The old one is no longer accepted." : `The old one is accepted until ${until}.`;
   context.print(
-    `The new secret is set; a running service follows within 5 seconds. ${old}\n\n${howToUse({ ...connection, secret }, context.config)}`,
+    `The new secret is set; a running service follows within 5 seconds. ${old}\n\n${howToUse({ ...connection, secret }, await context.inForce())}`,
   );
 }
 
@@ -261,8 +266,11 @@ async function remove(context: Context): Promise<void> {
     "Nothing was removed.",
   );
   await connectionsIn(await context.open()).remove(connection);
+  await context.changed("a connection deleted", nameOf(connection));
   context.print(`Removed; a running service follows within 5 seconds.`);
 }
+
+const nameOf = ({ kind, path }: Connection) => `${kind}/${path}`;
 
 /** The kind and path of the command line. */
 export function namedIn({ positionals }: Context): { kind: Kind; path: string } {

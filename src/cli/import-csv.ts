@@ -32,6 +32,7 @@ function run(context: Context): Promise<void> {
     const { rows, unknown, older, signed } = await importPlayers(file, options, await context.open(), (done) =>
       bar(done, players),
     );
+    await context.changed("players imported from a table");
     const counts = [
       [unknown, "imported"],
       [older, "imported over an older row"],

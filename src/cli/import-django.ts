@@ -63,6 +63,7 @@ async function importFrom(source: Sql, context: Context, wordsForNone: string): 
     );
   });
   skipped.end();
+  if (!dryRun) await context.changed("the data of the Django service imported");
   context.print(tallyTable(tally));
   context.print(
     dryRun ? "\nThis was a dry run: nothing was changed." : "\nA running service follows within 5 seconds.",

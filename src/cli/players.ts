@@ -109,6 +109,7 @@ async function remove(context: Context): Promise<void> {
   const games = rows.map(({ gameId }) => gameId).join(", ");
   await confirm(context, `Delete all data of ${player} (game ${games})?`, "Nothing was deleted.");
   await removePlayer(database, player);
+  await context.changed("a player deleted", player);
   context.print(`Deleted. If BattleMetrics or a script names ${player} again, a new record begins.`);
 }
 

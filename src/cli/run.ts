@@ -1,4 +1,5 @@
 import { readArguments, UsageProblem } from "../arguments.ts";
+import { commandLine, noteChange } from "../changes.ts";
 import { ConfigProblem, readConfig } from "../config.ts";
 import { type Opened, openDatabase } from "../database/open.ts";
 import { DatabaseProblem } from "../database/problem.ts";
@@ -6,6 +7,7 @@ import { Refusal } from "../http/refusal.ts";
 import { createLog } from "../log.ts";
 import { Malformed } from "../parse.ts";
 import { program } from "../program.ts";
+import { openSettings } from "../settings.ts";
 import { version } from "../version.ts";
 import { visibleLines } from "../visible.ts";
 import { activityCommands } from "./activity.ts";
@@ -63,7 +65,10 @@ export async function runCli(args: string[], given: Io): Promise<number> {
     const lines: string[] = [];
     const asMessage = options["json"] === true && !command.printsJson;
     const print = asMessage ? (line: string) => void lines.push(line) : io.print;
-    await command.run({ ...io, print, positionals, options, config, open });
+    const inForce = async () => (await openSettings(config, await open())).inForce;
+    const changed = async (what: string, subject = "") =>
+      noteChange(await open(), { what, subject, origin: commandLine });
+    await command.run({ ...io, print, positionals, options, config, inForce, changed, open });
     if (lines.length > 0) io.print(JSON.stringify({ message: lines.join("\n") }));
     return 0;
   } catch (error) {

@@ -20,8 +20,9 @@ export const statsCommands: Record<string, Command> = {
 
 const newestPlayers = 5;
 
-async function stats({ open, config, options, print }: Context): Promise<void> {
+async function stats({ open, inForce, options, print }: Context): Promise<void> {
   const database = await open();
+  const config = await inForce();
   const now = new Date();
   const statistics = statisticsIn(database);
   const activity = activityIn(database);

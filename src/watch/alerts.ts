@@ -11,7 +11,7 @@ export type AlertsDeps = {
   settings: () => AlertSettings;
   language: string;
   /** Below each message; empty: no link. */
-  panelUrl: string;
+  panelUrl: () => string;
   database: { aside: Pick<Database, "run">; answers: Database["answers"] };
   /** What is the case now, the database left out. May throw: it is asked again. */
   conditions: () => Promise<Condition[]>;
@@ -131,7 +131,7 @@ export function createAlerts(deps: AlertsDeps): { stop: () => Promise<void> } {
       else log.warn("an alert could not be sent", { channel, code, reason: outcome.problem });
   }
 
-  const withLink = (text: string) => (deps.panelUrl === "" ? text : `${text}\n${deps.panelUrl}`);
+  const withLink = (text: string) => (deps.panelUrl() === "" ? text : `${text}\n${deps.panelUrl()}`);
 
   return {
     stop: async () => {

@@ -146,6 +146,7 @@ export function tidy(database: Pick<Database, "run">, replica: string, isFirst: 
     await sql`update connections set old_secret = null, old_secret_until = null where old_secret_until < now()`;
     await sql`delete from replicas where seen_at < now() - interval '1 hour' or seen_at > ${farFuture(sql)}`;
     await mendFuture(sql);
+    await sql`delete from changes where at < now() - interval '1 day' or at > ${farFuture(sql)}`;
     await sql`
       delete from hourly_counts where ctid = any (array(
         select ctid from hourly_counts where hour < now() - ${keptDays} * interval '1 day' or hour > ${farFuture(sql)} limit ${removedRows}))`;

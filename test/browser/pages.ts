@@ -36,6 +36,15 @@ export const cases: Case[] = [
   { name: "the list of connections, empty", of: "fresh", path: "/admin/connections/" },
   { name: "the list of connections", path: "/admin/connections/?done=deleted" },
   { name: "the form for BattleMetrics", path: newConnection },
+  { name: "the settings", path: "/admin/settings/?done=key-works" },
+  {
+    name: "the settings with a problem",
+    path: "/admin/settings/",
+    act: async (page) => {
+      await page.locator("#public-url").fill("https://example.com/below");
+      await send(page, `button[value="public-url"]`);
+    },
+  },
   { name: "the form for a script", path: "/admin/connections/new/script/" },
   {
     name: "the form for BattleMetrics with every problem",

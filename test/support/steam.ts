@@ -32,7 +32,7 @@ function createWith(stub: SteamStub, changes: Partial<SteamDeps>) {
   const saved: SteamTime[] = [];
   const { log, lines, text } = memoryLog();
   const steam = createSteam({
-    key,
+    key: () => key,
     apiUrl: stub.url,
     timeoutMs: 1_000,
     callsPerSecond: 1_000,

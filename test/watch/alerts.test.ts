@@ -71,7 +71,7 @@ function start(
   const alerts = createAlerts({
     settings: more.settings ?? onlyUrl,
     language: more.language ?? "en",
-    panelUrl: "",
+    panelUrl: () => "",
     database: { aside: db.database.aside, answers: more.answers ?? (async () => true) },
     conditions: async () => conditions(),
     log,

@@ -40,6 +40,8 @@ export const en = {
     overview: "Overview",
     connections: "Connections",
     players: "Players",
+    alerts: "Alerts",
+    settings: "Settings",
     main: "Main menu",
     language: "Language",
   },
@@ -152,7 +154,7 @@ export const en = {
   warnings: {
     "no-connection": "There is no connection yet, so all requests are refused.",
     "no-steam-key":
-      "There is no Steam key, so no player has a Steam time. Get a key for free at steamcommunity.com/dev/apikey and put it into [STEAM] KEY.",
+      "There is no Steam key, so no player has a Steam time. Get a key for free at steamcommunity.com/dev/apikey and enter it at Settings, or in [STEAM] KEY of the config.",
     "hmac-off": "Signatures are not checked: anybody can write and read times. Set [HMAC] ENABLE = true.",
     "steam-fails": "Steam does not answer properly. The service keeps trying; check that the key is right.",
     silent:
@@ -260,7 +262,56 @@ export const en = {
     },
     asked: (gameId: number, status: string) => `Steam answered. Game ${gameId}: ${status}.`,
     notAsked: "Steam could not be asked: it does not answer, or today's calls are used up. Nothing was changed.",
-    noKey: "Steam cannot be asked: there is no key. Put one into [STEAM] KEY.",
+    noKey: "Steam cannot be asked: there is no key. Enter one at Settings.",
+  },
+  settings: {
+    title: "Settings",
+    steam: "Steam key",
+    steamHint:
+      "With a key the service asks Steam for the hours and names of players. Get one for free at steamcommunity.com/dev/apikey.",
+    saveKey: "Test and save",
+    address: "Public address",
+    addressHint:
+      "How BattleMetrics, scripts and browsers reach this service. It stands in everything that you copy from the panel.",
+    alertsHint: "Where the service tells you that something stopped working.",
+    toAlerts: "Send a test, and see what was sent",
+    fixed: "The config decides this:",
+    isSet: "is set, and hidden",
+    remove: "Remove",
+    labels: {
+      "steam-key": "Key",
+      "public-url": "Address",
+      "discord-webhook": "Discord: address of the webhook",
+      "telegram-token": "Telegram: token of the bot",
+      "telegram-chat": "Telegram: chat",
+      "alerts-url": "Another service: address",
+    },
+    hints: {
+      "steam-key": "32 letters and digits. It is tested at once, and not shown again.",
+      "public-url": "Such as https://playtime.example.com or http://203.0.113.7:8000, without a path.",
+      "discord-webhook": "In Discord: the channel's settings, Integrations, Webhooks, Copy webhook URL.",
+      "telegram-token": "As @BotFather shows it. Add the bot to the chat.",
+      "telegram-chat": "The number of the chat (below zero for groups), or the @name of a channel.",
+      "alerts-url": "Gets each alert as JSON by POST: for ntfy, n8n and the like.",
+    },
+    problems: {
+      "no-key": "Paste the key.",
+      "key-refused": "Steam refuses this key, so it was not saved. Copy it again from steamcommunity.com/dev/apikey.",
+      "steam-key": "A key has letters and digits only.",
+      "public-url": "Enter an address that begins with https:// or http:// and has no path.",
+      "discord-webhook": "Enter an address that begins with https://.",
+      "telegram-token": "A token has no blanks.",
+      "telegram-chat": "Enter a number, or a name that begins with @.",
+      "alerts-url": "Enter an address that begins with https:// or http://.",
+    },
+    done: {
+      "key-works": "Saved. Steam accepts this key.",
+      "key-unknown":
+        "Saved, but Steam did not answer, so the key is not tested. The overview shows when Steam answers.",
+      "public-url": "Saved. The values to copy use this address from now on.",
+      alerts: "Saved. Send a test to see that it arrives.",
+      removed: "Removed.",
+    },
   },
   top: {
     title: "Top",

@@ -60,7 +60,7 @@ export const alerts = {
   hint: "The service tells you when something stops working, and once more when it works again.",
   channels: "Sent to",
   noChannel:
-    "No alerts are set up, so nobody is told. Fill in [ALERTS] in the config file (Discord, Telegram or the address of another service), then restart the service.",
+    "No alerts are set up, so nobody is told. Enter Discord, Telegram or the address of another service at Settings.",
   test: "Send a test",
   testHint: "Sends a test message to every channel now.",
   sent: "sent",

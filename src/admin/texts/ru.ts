@@ -39,7 +39,15 @@ const pluralRules = new Intl.PluralRules("ru");
 
 export const ru: Texts = {
   name: "Русский",
-  nav: { overview: "Обзор", connections: "Соединения", players: "Игроки", main: "Главное меню", language: "Язык" },
+  nav: {
+    overview: "Обзор",
+    connections: "Соединения",
+    players: "Игроки",
+    alerts: "Оповещения",
+    settings: "Настройки",
+    main: "Главное меню",
+    language: "Язык",
+  },
   signIn: {
     title: "Вход",
     password: "Пароль",
@@ -148,7 +156,7 @@ export const ru: Texts = {
   warnings: {
     "no-connection": "Пока нет ни одного соединения, поэтому все запросы отклоняются.",
     "no-steam-key":
-      "Нет ключа Steam, поэтому время из Steam остаётся неизвестным. Получите ключ бесплатно на steamcommunity.com/dev/apikey и впишите его в [STEAM] KEY.",
+      "Нет ключа Steam, поэтому время из Steam остаётся неизвестным. Получите ключ бесплатно на steamcommunity.com/dev/apikey и введите его в настройках панели или в [STEAM] KEY конфигурации.",
     "hmac-off": "Подписи не проверяются: записать и прочитать время может кто угодно. Поставьте [HMAC] ENABLE = true.",
     "steam-fails": "Steam отвечает не так, как должен. Сервис будет пробовать снова; проверьте, верен ли ключ.",
     silent:
@@ -253,7 +261,57 @@ export const ru: Texts = {
     },
     asked: (gameId: number, status: string) => `Steam ответил. Игра ${gameId}: ${status}.`,
     notAsked: "Спросить Steam не удалось: у него сбой, или запросы на сегодня кончились. Ничего не изменено.",
-    noKey: "Спросить Steam нельзя: нет ключа. Впишите его в [STEAM] KEY.",
+    noKey: "Спросить Steam нельзя: нет ключа. Введите его в настройках.",
+  },
+  settings: {
+    title: "Настройки",
+    steam: "Ключ Steam",
+    steamHint:
+      "С ключом сервис узнаёт в Steam часы и имена игроков. Получить его можно бесплатно на steamcommunity.com/dev/apikey.",
+    saveKey: "Проверить и сохранить",
+    address: "Публичный адрес",
+    addressHint:
+      "По нему сервис находят BattleMetrics, скрипты и браузеры. Он стоит во всём, что вы копируете из панели.",
+    alertsHint: "Куда сервис сообщает, что что-то перестало работать.",
+    toAlerts: "Отправить пробное сообщение и посмотреть отправленные",
+    fixed: "Это задано в конфигурации:",
+    isSet: "задано и скрыто",
+    remove: "Убрать",
+    labels: {
+      "steam-key": "Ключ",
+      "public-url": "Адрес",
+      "discord-webhook": "Discord: адрес вебхука",
+      "telegram-token": "Telegram: токен бота",
+      "telegram-chat": "Telegram: чат",
+      "alerts-url": "Другой сервис: адрес",
+    },
+    hints: {
+      "steam-key": "32 буквы и цифры. Ключ сразу проверяется и больше не показывается.",
+      "public-url": "Например, https://playtime.example.com или http://203.0.113.7:8000, без пути.",
+      "discord-webhook": "В Discord: настройки канала, «Интеграция», «Вебхуки», «Копировать URL вебхука».",
+      "telegram-token": "Как его показал @BotFather. Добавьте бота в чат.",
+      "telegram-chat": "Номер чата (у групп он меньше нуля) или @имя канала.",
+      "alerts-url": "Получает каждое оповещение в JSON методом POST: для ntfy, n8n и подобных.",
+    },
+    problems: {
+      "no-key": "Вставьте ключ.",
+      "key-refused":
+        "Steam не принимает этот ключ, поэтому он не сохранён. Скопируйте его ещё раз с steamcommunity.com/dev/apikey.",
+      "steam-key": "В ключе только буквы и цифры.",
+      "public-url": "Введите адрес, который начинается с https:// или http:// и не содержит пути.",
+      "discord-webhook": "Введите адрес, который начинается с https://.",
+      "telegram-token": "В токене нет пробелов.",
+      "telegram-chat": "Введите номер или имя, которое начинается с @.",
+      "alerts-url": "Введите адрес, который начинается с https:// или http://.",
+    },
+    done: {
+      "key-works": "Сохранено. Steam принимает этот ключ.",
+      "key-unknown":
+        "Сохранено, но Steam не ответил, и ключ не проверен. Когда Steam ответит, это будет видно в обзоре.",
+      "public-url": "Сохранено. Теперь в копируемых значениях стоит этот адрес.",
+      alerts: "Сохранено. Отправьте пробное сообщение, чтобы увидеть, что оно доходит.",
+      removed: "Убрано.",
+    },
   },
   top: {
     title: "Топ",

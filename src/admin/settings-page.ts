@@ -1,0 +1,47 @@
+import { type Html, html } from "../html.ts";
+import { places, type SettingName } from "../settings.ts";
+import type { Reader } from "./reader.ts";
+import type { Texts } from "./texts/en.ts";
+
+/** What was typed and cannot be taken, and at which field. */
+export type Problem = { text: keyof Texts["settings"]["problems"]; at: SettingName; value: string };
+
+export type ShownSettings = {
+  /** In force; empty: not set. */
+  values: Readonly<Record<string, string>>;
+  /** Those that the config file or the environment decides. */
+  fixed: readonly SettingName[];
+  problem: Problem | undefined;
+};
+
+/** What is never shown again once it is stored. */
+export const isSecret = (name: SettingName) => name !== "public-url" && name !== "telegram-chat";
+
+/** Three forms, and no value of a secret. */
+export function settingsPage(reader: Reader, shown: ShownSettings): Html {
+  const { settings: words, common, nav } = reader.texts;
+  const form = (action: string, names: readonly SettingName[], button: string) => {
+    const isOpen = names.some((name) => !shown.fixed.includes(name));
+    const fields = names.map((name) => field(reader, name, shown));
+    return html`<form method="post" autocomplete="off">${fields}${isOpen && html`<button class="main" name="action" value="${action}">${button}</button>`}</form>`;
+  };
+  return html`<h1>${words.title}</h1>
+<section class="card wide"><h2>${words.steam}</h2><p class="hint">${words.steamHint}</p>${form("steam-key", ["steam-key"], words.saveKey)}</section>
+<section class="card wide"><h2>${words.address}</h2><p class="hint">${words.addressHint}</p>${form("public-url", ["public-url"], common.save)}</section>
+<section class="card wide"><h2>${nav.alerts}</h2><p class="hint">${words.alertsHint}</p>${form("alerts", ["discord-webhook", "telegram-token", "telegram-chat", "alerts-url"], common.save)}
+<p class="hint"><a href="/admin/alerts/">${words.toAlerts}</a></p></section>`;
+}
+
+function field(reader: Reader, name: SettingName, { values, fixed, problem }: ShownSettings): Html {
+  const { settings: words } = reader.texts;
+  const value = values[name] ?? "";
+  const label = words.labels[name];
+  if (fixed.includes(name))
+    return html`<div class="field"><p class="label">${label}</p><p>${isSecret(name) ? words.isSet : html`<code>${value}</code>`}</p><p class="hint">${words.fixed} <code>${places[name].name}</code></p></div>`;
+  const isWrong = problem?.at === name;
+  const shownValue = isWrong && !isSecret(name) ? problem.value : isSecret(name) ? "" : value;
+  return html`<div class="field${isWrong && " wrong"}"><label for="${name}">${label}</label>
+<input id="${name}" name="${name}" value="${shownValue}"${isSecret(name) && html` type="password"`} autocomplete="off" spellcheck="false" autocapitalize="none" maxlength="1000"${isSecret(name) && value !== "" && html` placeholder="${words.isSet}"`} aria-describedby="${name}-hint"${isWrong && html` aria-invalid="true"`}>
+<p class="hint" id="${name}-hint">${words.hints[name]}</p>
+${isWrong && html`<p class="problem">${words.problems[problem.text]}</p>`}${value !== "" && html`<button class="small" name="remove" value="${name}" aria-label="${words.remove}: ${label}">${words.remove}</button>`}</div>`;
+}
