@@ -111,6 +111,7 @@ test("no file imports a thing that is neither Node's, ours, nor a dependency", (
 test("in the panel X.ts answers and X-page.ts draws: no markup but in pages and what they are made of", () => {
   const parts = [
     "admin/charts.ts",
+    "admin/connection-parts.ts",
     "admin/days-chart.ts",
     "admin/page.ts",
     "admin/player-cell.ts",

@@ -4,7 +4,7 @@ import type { SteamId } from "../parse.ts";
 import type { Listed } from "../players/least-active.ts";
 import { playerCell } from "./player-cell.ts";
 import { playersTabs } from "./players-tabs.ts";
-import { ago, hours, type Reader } from "./reader.ts";
+import { ago, gameName, hours, type Reader } from "./reader.ts";
 
 export type Activity = {
   /** The pasted list; a stranger's text, as is `game`. */
@@ -42,7 +42,7 @@ ${found && html`<section class="card">${listTable(reader, windows, found)}</sect
 <div class="field"><label for="ids">${words.ids}</label>
 <textarea id="ids" name="ids" rows="${found ? 6 : 10}" spellcheck="false" autocomplete="off" required aria-describedby="ids-hint">
 ${text}</textarea><p id="ids-hint" class="hint">${words.hint}</p></div>
-${games.length > 1 && html`<div class="field ask"><label for="game">${columns.game}</label><select id="game" name="game">${games.map((one) => html`<option value="${one}"${String(one) === chosen && html` selected`}>${one}</option>`)}</select></div>`}
+${games.length > 1 && html`<div class="field ask"><label for="game">${columns.game}</label><select id="game" name="game">${games.map((one) => html`<option value="${one}"${String(one) === chosen && html` selected`}>${gameName(one)}</option>`)}</select></div>`}
 ${games.length === 0 && html`<p class="hint">${top.noDays}</p>`}
 <button class="main">${top.show}</button></form>`;
 }

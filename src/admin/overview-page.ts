@@ -9,7 +9,7 @@ import type { HourlyCount, Summary } from "../watch/read.ts";
 import { type Range, spansOf, sumOf } from "../watch/spans.ts";
 import type { Warning } from "../watch/warnings.ts";
 import { endedWords, endings, histogram, legend, rangeLinks, spansChart } from "./charts.ts";
-import { pageOf } from "./connections-page.ts";
+import { pageOf } from "./connection-parts.ts";
 import { everybodysDays } from "./days-chart.ts";
 import { playerCell } from "./player-cell.ts";
 import { ago, bytes, hours, number, type Reader } from "./reader.ts";

@@ -8,7 +8,8 @@ import { router } from "../http/router.ts";
 import { type ListActivityDeps, listActivityRoutes } from "./activity.ts";
 import { type AlertsPageDeps, alertRoutes } from "./alerts.ts";
 import { assetAt } from "./assets.ts";
-import { type ConnectionsDeps, connectionRoutes } from "./connections.ts";
+import type { ConnectionsDeps } from "./connection.ts";
+import { connectionsRoutes } from "./connections.ts";
 import { cookie, cookieIn } from "./cookies.ts";
 import { type OverviewDeps, overviewRoutes } from "./overview.ts";
 import { formOf, type PageHandler, type Request, seeOther } from "./page.ts";
@@ -48,7 +49,7 @@ export function createPanel(deps: PanelDeps): Handler {
   });
   const closed = {
     ...overviewRoutes(deps),
-    ...connectionRoutes(deps),
+    ...connectionsRoutes(deps),
     ...playerRoutes(deps),
     ...topRoutes(deps),
     ...listActivityRoutes(deps),

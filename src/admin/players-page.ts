@@ -14,7 +14,7 @@ import {
 import { type Playtime, steamStatuses } from "../players/playtime.ts";
 import { playerCell } from "./player-cell.ts";
 import { playersTabs } from "./players-tabs.ts";
-import { ago, hours, type Reader } from "./reader.ts";
+import { ago, gameName, hours, type Reader } from "./reader.ts";
 
 export const choiceNames = ["q", "game", "steam", "battlemetrics", "status", "sort", "after"] as const;
 /** The parameters of a list, as they stand in its address: a stranger's text, empty for what was not chosen. */
@@ -117,7 +117,7 @@ function row(
   const words = reader.texts.players;
   return html`<tr>
 <td data-label="${words.player}">${playerCell(steamId, names)}</td>
-<td data-label="${words.game}">${gameId}</td>
+<td data-label="${words.game}">${gameName(gameId)}</td>
 <td data-label="Steam" class="number"><div>${hours(reader, steamSeconds)}${steamStatus !== "ok" && html`<small>${reader.texts.status[steamStatus]}</small>`}</div></td>
 <td data-label="${words.battlemetrics}" class="number">${hours(reader, bmSeconds)}</td>
 ${windows.map((count, index) => html`<td data-label="${reader.texts.common.days(count)}" class="number">${hours(reader, lately?.seconds[index] ?? null)}</td>`)}

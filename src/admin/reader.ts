@@ -29,6 +29,9 @@ export function readerOf(language: Language, now: Date): Reader {
   return { language, texts: texts[language], now };
 }
 
+/** What people call a game; others than Squad by their number. */
+export const gameName = (gameId: number) => (gameId === 393_380 ? "Squad" : String(gameId));
+
 export function number({ language }: Reader, value: number, digits = 0): string {
   const key = `${language} ${digits}`;
   const format = formats.get(key) ?? new Intl.NumberFormat(language, { maximumFractionDigits: digits });

@@ -41,7 +41,7 @@ function field(reader: Reader, name: SettingName, { values, fixed, problem }: Sh
   const isWrong = problem?.at === name;
   const shownValue = isWrong && !isSecret(name) ? problem.value : isSecret(name) ? "" : value;
   return html`<div class="field${isWrong && " wrong"}"><label for="${name}">${label}</label>
-<input id="${name}" name="${name}" value="${shownValue}"${isSecret(name) && html` type="password"`} autocomplete="off" spellcheck="false" autocapitalize="none" maxlength="1000"${isSecret(name) && value !== "" && html` placeholder="${words.isSet}"`} aria-describedby="${name}-hint"${isWrong && html` aria-invalid="true"`}>
+<input id="${name}" name="${name}" value="${shownValue}" autocomplete="off" spellcheck="false" autocapitalize="none" maxlength="1000"${isSecret(name) && value !== "" && html` placeholder="${words.isSet}"`} aria-describedby="${name}-hint"${isWrong && html` aria-invalid="true"`}>
 <p class="hint" id="${name}-hint">${words.hints[name]}</p>
 ${isWrong && html`<p class="problem">${words.problems[problem.text]}</p>`}${value !== "" && html`<button class="small" name="remove" value="${name}" aria-label="${words.remove}: ${label}">${words.remove}</button>`}</div>`;
 }

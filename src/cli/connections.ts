@@ -82,8 +82,12 @@ export const connectionCommands: Record<string, Command> = {
   "connections rotate": {
     args: "<kind> <path>",
     summary: "set another secret for a connection; the old one stays accepted for a while",
-    details: ["--keep-old T    for how long: 30m, 24h (the default), 7d, or 0", ...secretDetails],
-    options: { "keep-old": { type: "string" }, secret: { type: "string" } },
+    details: [
+      "--keep-old T    for how long: 30m, 24h (the default), 7d, or 0",
+      "--drop-oldest   if a still older secret is accepted: no longer, and keep the one before this instead",
+      ...secretDetails,
+    ],
+    options: { "keep-old": { type: "string" }, "drop-oldest": { type: "boolean" }, secret: { type: "string" } },
     printsJson: true,
     run: (context) => setSecret(context, duration(stringOption(context.options, "keep-old") ?? "24h", "--keep-old")),
   },
@@ -227,10 +231,16 @@ const expectWords = ({ kind, expectHours }: Connection) =>
   kind === "script" || expectHours === null ? "never" : `${expectHours} h`;
 
 /** `keptSeconds`: for how long the old one stays accepted. */
-async function setSecret(context: Context, keptSeconds: number): Promise<void> {
+async function setSecret(context: Context, keepOldSeconds: number): Promise<void> {
   const connection = await existing(context);
+  const keepsOldest = context.options["drop-oldest"] !== true;
+  const isOlder = connection.oldSecretUntil !== null && Date.parse(connection.oldSecretUntil) > Date.now();
+  if (keepOldSeconds > 0 && isOlder && keepsOldest)
+    context.warn(
+      "An older secret is still accepted, and the sender may still use it: it stays accepted, and the one set after it does not. To keep that one instead: --drop-oldest.",
+    );
   const secret = await secretFor(connection.kind, context);
-  await connectionsIn(await context.open()).setSecret(connection, secret, keptSeconds);
+  await connectionsIn(await context.open()).setSecret(connection, secret, { keepOldSeconds, keepsOldest });
   await context.changed("a secret changed", nameOf(connection));
   if (context.options["json"]) return printChanged(context);
   const until = (await existing(context)).oldSecretUntil;

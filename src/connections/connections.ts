@@ -94,15 +94,18 @@ export function connectionsIn(database: Pick<Database, "run">) {
           update connections set expect_hours = ${hours}, updated_at = now() where kind = ${kind} and path = ${path}`,
       ),
     /** The one before is accepted too for that long. To set the same once more leaves the one before it as it is. */
-    setSecret: ({ kind, path }: Key, secret: string, keepOldSeconds = 0) =>
+    setSecret: ({ kind, path }: Key, secret: string, { keepOldSeconds = 0, keepsOldest = false }: Keeping = {}) =>
       database.run(
         (sql) => sql`
           update connections set secret = ${secret}, updated_at = now(),
-            old_secret = case when kept.seconds = 0 then null when secret = ${secret} then old_secret else secret end,
-            old_secret_until = case when kept.seconds = 0 or secret is null then null
-              when secret = ${secret} then old_secret_until else now() + kept.seconds * interval '1 second' end
-          from (select ${keepOldSeconds}::int as seconds) as kept
-          where kind = ${kind} and path = ${path}`,
+            old_secret = case when kept.seconds = 0 then null when secret = ${secret} or kept.oldest then old_secret else secret end,
+            old_secret_until = case when kept.seconds = 0 or secret is null then null when secret = ${secret} then old_secret_until
+              else greatest(case when kept.oldest then old_secret_until end, now() + kept.seconds * interval '1 second') end
+          from (
+            select kind, path, ${keepOldSeconds}::int as seconds,
+              ${keepsOldest} and old_secret is not null and old_secret_until > now() as oldest
+            from connections where kind = ${kind} and path = ${path}
+          ) as kept where (connections.kind, connections.path) = (kept.kind, kept.path)`,
       ),
     dropOldSecret: ({ kind, path }: Key) =>
       database.run(
@@ -156,6 +159,12 @@ export function connectionsIn(database: Pick<Database, "run">) {
 /** Of a webhook; a script may ask seldom. */
 export const usualExpectHours = 24;
 export const mostExpectHours = 8_760;
+
+/**
+ * What stays accepted beside a new secret, and for how long; 0: nothing. The secret before it, or with `keepsOldest` the one
+ * before that, while it is still accepted: the sender may not have been changed since.
+ */
+export type Keeping = { keepOldSeconds?: number; keepsOldest?: boolean };
 
 type Key = Pick<Connection, "kind" | "path">;
 

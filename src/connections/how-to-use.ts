@@ -1,3 +1,4 @@
+import { BlockList, isIP } from "node:net";
 import type { Config } from "../config.ts";
 import { addressOf, type Connection } from "./connections.ts";
 
@@ -11,6 +12,33 @@ export const placeholder = "YOUR-SERVER";
 export function publicUrl({ SERVER }: { SERVER: Pick<Config["SERVER"], "PUBLIC_URL" | "PORT"> }): string {
   return SERVER.PUBLIC_URL.replace(/\/+$/, "") || `http://${placeholder}:${SERVER.PORT}`;
 }
+
+/** Whether only this machine or its own network reaches an address. */
+export function isPrivate(base: string): boolean {
+  if (!URL.canParse(base)) return false;
+  const host = new URL(base).hostname.replace(/^\[|\]$/g, "");
+  if (isIP(host) !== 0) return privateAddresses.check(host, isIP(host) === 6 ? "ipv6" : "ipv4");
+  return host === "localhost" || /\.(?:localhost|local|lan|home|internal)$/.test(host) || !host.includes(".");
+}
+
+const privateAddresses = new BlockList();
+for (const [address, bits] of [
+  ["127.0.0.0", 8],
+  ["10.0.0.0", 8],
+  ["172.16.0.0", 12],
+  ["192.168.0.0", 16],
+  ["169.254.0.0", 16],
+  ["100.64.0.0", 10],
+  ["0.0.0.0", 8],
+] as const)
+  privateAddresses.addSubnet(address, bits);
+for (const [address, bits] of [
+  ["::1", 128],
+  ["::", 128],
+  ["fc00::", 7],
+  ["fe80::", 10],
+] as const)
+  privateAddresses.addSubnet(address, bits, "ipv6");
 
 type Explained = Pick<Connection, "kind" | "path" | "fixedGameId">;
 

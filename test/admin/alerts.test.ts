@@ -86,7 +86,10 @@ test("without a channel the page says that nobody is told, and how to change tha
     const visitor = createBrowser(silent);
     await visitor.signIn();
     const { html } = await visitor.get("/admin/alerts/");
-    assert.match(textOf(html), /nobody is told\. Fill in \[ALERTS\] in the config file/);
+    assert.match(
+      textOf(html),
+      /nobody is told\. Enter Discord, Telegram or the address of another service at Settings/,
+    );
     assert.doesNotMatch(html, /value="test"/);
   } finally {
     await silent.stop();

@@ -63,14 +63,14 @@ describe("a new connection", () => {
     assert.equal((await deliver("my-server", secret)).status, 200);
   });
 
-  test("gets a strong secret from us with the other button, and a script's when none is typed", async () => {
-    await create("battlemetrics", { path: "bm", make: "yes", secret: "ignored" });
+  test("gets a strong secret from us when none is typed", async () => {
+    await create("battlemetrics", { path: "bm" });
     await create("script", { path: "plugin" });
     for (const path of ["bm", "plugin"]) assert.match((await stored(path))["secret"], /^[0-9a-f]{64}$/);
     assert.equal((await stored("plugin"))["fixed_game_id"], null);
   });
 
-  test("without a secret, with a path or game that cannot be, or one that is there, is refused in words, and what was typed stays", async () => {
+  test("with a path or game that cannot be, or one that is there, is refused in words, all at once, and what was typed stays", async () => {
     await create("script", { path: "taken", secret: "a secret of sixteen" });
     const refused = async (kind: string, form: Record<string, string>, words: RegExp) => {
       const answer = await browser.post(`/admin/connections/new/${kind}/`, { game: "", secret: "s", ...form });
@@ -78,7 +78,8 @@ describe("a new connection", () => {
       assert.match(textOf(answer.html), words);
       return answer.html;
     };
-    await refused("battlemetrics", { path: "new", secret: "" }, /Paste the secret/);
+    await refused("battlemetrics", { path: "new", secret: "a\0b" }, /no secret that can be used/);
+    await refused("script", { path: "Taken", game: "Squad" }, /already in use.*Enter a whole number/);
     await refused("script", { path: "Taken" }, /This path is already in use/);
     await refused("script", { path: "new", game: "Squad" }, /Enter a whole number/);
     await refused("script", { path: "new", game: "-1" }, /Enter a whole number/);
@@ -106,7 +107,7 @@ describe("the examples for scripts run as they stand", () => {
       const path = "it's-мой";
       await create("script", { path, game: String(squad), secret: `se"cr'et\\ $HOME` });
       await db.sql`insert into playtimes (steam_id, game_id, bm_seconds) values (${player}, ${squad}, 7200)`;
-      const { html } = await browser.get(`/admin/connections/script/${encodeURIComponent(path)}/?secret=shown`);
+      const { html } = await browser.get(`/admin/connections/script/set-up/${encodeURIComponent(path)}/?secret=shown`);
       const text = [...html.matchAll(/<pre data-copyable>([^<]*)<\/pre>/g)][place]?.[1] ?? "";
       const { stdout } = await promisify(execFile)(command, [...args, unescaped(text)]);
       if (typeof answer === "string") assert.equal(stdout.trim(), answer);
@@ -118,7 +119,7 @@ describe("the examples for scripts run as they stand", () => {
 test("the block for SquadJS is filled in, with the secret only where it is shown", async () => {
   await create("script", { path: "squadjs", secret: "planted-secret-0123456789" });
   const blockOf = async (query: string) => {
-    const { html } = await browser.get(`/admin/connections/script/squadjs/${query}`);
+    const { html } = await browser.get(`/admin/connections/script/set-up/squadjs/${query}`);
     return JSON.parse(unescaped([...html.matchAll(/<pre data-copyable>([^<]*)<\/pre>/g)].at(-1)?.[1] ?? ""));
   };
   const block = await blockOf("?secret=shown");
@@ -151,7 +152,8 @@ test("its secret is shown on demand, and not in lists", async () => {
   assert.equal(await holds("/admin/connections/script/plugin/"), false);
   assert.equal(await holds("/admin/connections/"), false);
   assert.equal(await holds("/admin/"), false);
-  assert.equal(await holds("/admin/connections/script/plugin/?secret=shown"), true);
+  assert.equal(await holds("/admin/connections/script/set-up/plugin/"), false);
+  assert.equal(await holds("/admin/connections/script/set-up/plugin/?secret=shown"), true);
 });
 
 test("it is switched off after a question, and on with one click, from the list and from its page", async () => {
@@ -169,12 +171,14 @@ test("it is switched off after a question, and on with one click, from the list 
 });
 
 describe("another secret", () => {
-  const [first, second] = ["the first secret 0123", "the second secret 0123"];
+  const [first, second, third] = ["the first secret 0123", "the second secret 0123", "the third secret 0123"];
 
   test("leaves the old one accepted for the chosen time, which is shown, and can be ended", async () => {
     await create("battlemetrics", { path: "bm", secret: first });
     const page = await act("battlemetrics/bm", "rotate", { secret: second, keep: "24" });
-    assert.match(textOf(page.html), /The new secret is set.*The old secret is accepted until/);
+    assert.match(textOf(page.html), /The new secret is set/);
+    const settings = textOf((await browser.get("/admin/connections/battlemetrics/settings/bm/")).html);
+    assert.match(settings, /The old secret is accepted until/);
     const { old_secret_until: until } = await stored("bm");
     const hours = (Date.parse(until) - Date.now()) / 3_600_000;
     assert.ok(hours > 23.9 && hours < 24.1);
@@ -183,6 +187,22 @@ describe("another secret", () => {
 
     assert.match(textOf((await act("battlemetrics/bm", "drop-old-secret")).html), /no longer accepted/);
     assert.deepEqual([(await deliver("bm", first)).status, (await deliver("bm", second)).status], [401, 200]);
+  });
+
+  test("keeps the oldest one while it is accepted, since the sender may still use it, and says so; or the last, when that is chosen", async () => {
+    await create("battlemetrics", { path: "bm", secret: first });
+    await act("battlemetrics/bm", "rotate", { secret: second, keep: "24" });
+    const settings = await browser.get("/admin/connections/battlemetrics/settings/bm/");
+    assert.match(textOf(settings.html), /An older secret is still accepted, and the sender may still use it/);
+    assert.match(settings.html, /name="which" value="oldest" checked/);
+    const statuses = async () => {
+      const answers = [first, second, third].map(async (secret) => (await deliver("bm", secret)).status);
+      return Promise.all(answers);
+    };
+    await act("battlemetrics/bm", "rotate", { secret: third, keep: "24", which: "oldest" });
+    assert.deepEqual(await statuses(), [200, 401, 200]);
+    await act("battlemetrics/bm", "rotate", { secret: second, keep: "24", which: "newest" });
+    assert.deepEqual(await statuses(), [401, 200, 200]);
   });
 
   test("ends the old one when its time is over, without anybody's doing, and then it is forgotten", async () => {
@@ -217,11 +237,55 @@ test("its path and game can be changed, its log goes along, and another's path i
   await act("script/before", "enable");
   const page = await act("script/before", "change", { path: "After", game: "5" });
   assert.match(page.html, /<h1><bdi>after<\/bdi><\/h1>/);
-  assert.match(textOf(page.html), new RegExp(`accepted ${player}`));
+  const log = await browser.get("/admin/connections/script/after/");
+  assert.match(textOf(log.html), new RegExp(`accepted ${player}`));
   assert.equal((await ask("before", "a secret of sixteen")).status, 404);
   assert.equal((await stored("after"))["fixed_game_id"], 5);
   const taken = await browser.post("/admin/connections/script/after/", { action: "change", path: "other", game: "" });
   assert.deepEqual([taken.status, /This path is already in use/.test(taken.html)], [400, true]);
+});
+
+test("its page has a chart of its own requests, and the newest 20 of the accepted ones until all are asked for", async () => {
+  await create("battlemetrics", { path: "bm" });
+  await create("battlemetrics", { path: "other" });
+  await db.sql`
+    insert into hourly_counts values (date_trunc('hour', now()), 'battlemetrics', 'bm', 'accepted', 3),
+      (date_trunc('hour', now()), 'battlemetrics', 'other', 'accepted', 70),
+      (date_trunc('hour', now() - interval '3 days'), 'battlemetrics', 'bm', 'refused', 4)`;
+  await db.sql`
+    insert into accepted_requests (kind, path, at, is_ignored, players, duration_ms)
+    select 'battlemetrics', 'bm', now(), false, 1, n from generate_series(1, 50) n`;
+  const page = async (query: string) => (await browser.get(`/admin/connections/battlemetrics/bm/${query}`)).html;
+  const rows = (html: string) => html.split('data-label="X-Request-ID"').length - 1;
+  const html = await page("");
+  assert.match(html, /aria-label="Deliveries, 24 hours: accepted 3, refused 0"/);
+  assert.equal(rows(html), 20);
+  assert.match(textOf(html), /Show all 50/);
+  assert.equal(rows(await page("?accepted=all")), 50);
+  assert.match(await page("?range=7d"), /aria-label="Deliveries, 7 days: accepted 3, refused 4"/);
+});
+
+test("an address that the internet cannot reach is warned of, with a field for the one it sees, unless the config decides", async () => {
+  await create("battlemetrics", { path: "bm" });
+  await create("script", { path: "plugin" });
+  const page = async (path: string) => textOf((await browser.get(`/admin/connections/${path}/`)).html);
+  assert.match(await page("battlemetrics/set-up/bm"), /BattleMetrics cannot reach this address/);
+  assert.doesNotMatch(await page("script/set-up/plugin"), /cannot reach/);
+  const from = "/admin/connections/battlemetrics/set-up/bm/";
+  const saved = await browser.post("/admin/settings/", {
+    action: "public-url",
+    "public-url": "https://x.example.com",
+    from,
+  });
+  assert.equal(saved.location, from);
+  assert.doesNotMatch(await page("battlemetrics/set-up/bm"), /cannot reach/);
+  assert.match(await page("battlemetrics/set-up/bm"), /https:\/\/x\.example\.com\/set-playtime\/bm\/bm\//);
+  const elsewhere = await browser.post("/admin/settings/", {
+    action: "public-url",
+    "public-url": "",
+    from: "//evil.example/",
+  });
+  assert.equal(elsewhere.location, "/admin/settings/?done=public-url");
 });
 
 test("it is deleted with its log after a question", async () => {
@@ -240,7 +304,7 @@ test("it is deleted with its log after a question", async () => {
 
 describe("Try it", () => {
   test("sends a signed sample to ourselves, shows the answer, and stores nothing", async () => {
-    await create("battlemetrics", { path: "bm", make: "yes" });
+    await create("battlemetrics", { path: "bm" });
     await create("script", { path: "plugin" });
     for (const path of ["battlemetrics/bm", "script/plugin"]) {
       const page = await browser.post(`/admin/connections/${path}/`, { action: "try" });

@@ -29,6 +29,7 @@ beforeEach(async () => {
 const bm = (path: string, secret: string | null = "a secret of sixteen") =>
   insertConnections(db, [{ kind: "battlemetrics", path, secret, enabled: true, fixedGameId: null }]);
 const pageOf = (path: string) => `/admin/connections/battlemetrics/${path}/`;
+const settingsOf = (path: string) => `/admin/connections/battlemetrics/settings/${path}/`;
 const act = (path: string, action: string, form: Record<string, string> = {}) =>
   browser.postAndFollow(pageOf(path), { action, ...form });
 const deliver = (path: string, secret = "a secret of sixteen") => {
@@ -73,7 +74,10 @@ test("the list shows each state in words and by a shape, the worst first", async
 
 test("a connection's page says on top how it stands and what to do, and follows what arrives", async () => {
   await bm("bm");
-  assert.match(await standing("bm"), /^waiting for its first delivery Paste the values below into BattleMetrics/);
+  assert.match(
+    await standing("bm"),
+    /^waiting for its first delivery Paste the values of the page Set-up into BattleMetrics/,
+  );
   await db.sql`update connections set created_at = now() - interval '2 hours'`;
   assert.match(await standing("bm"), /^waiting for its first delivery Nothing came for an hour.*firewall/);
   // A sample is no first delivery.
@@ -125,7 +129,7 @@ test("the hours after which it is late stand in the form: a number, or nothing f
   const hours = async () => (await db.sql`select expect_hours from connections`)[0]?.["expect_hours"];
   assert.equal((await change("4")).status, 303);
   assert.equal(await hours(), 4);
-  assert.match((await browser.get(pageOf("bm"))).html, /name="expect" value="4"/);
+  assert.match((await browser.get(settingsOf("bm"))).html, /name="expect" value="4"/);
   assert.match(await standing("bm"), /^late/);
   for (const wrong of ["0", "8761", "soon", "1.5"]) {
     const answer = await change(wrong);
@@ -157,5 +161,8 @@ test("refusals with the same reason are one row with their number and a cure, th
 test("states are told in Russian too", async () => {
   await bm("bm");
   const russian = await browser.get(pageOf("bm"), { "accept-language": "ru" });
-  assert.match(textOf(russian.html), /ждёт первой доставки Вставьте значения ниже в BattleMetrics/);
+  assert.match(
+    textOf(russian.html),
+    /ждёт первой доставки Вставьте значения со страницы «Подключение» в BattleMetrics/,
+  );
 });

@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { connectionList, connectionPage } from "../../src/admin/connections-page.ts";
+import { connectionPage } from "../../src/admin/connection-page.ts";
+import { connectionSettingsPage } from "../../src/admin/connection-settings-page.ts";
+import { connectionList } from "../../src/admin/connections-page.ts";
 import { overviewPage } from "../../src/admin/overview-page.ts";
 import { readerOf } from "../../src/admin/reader.ts";
+import { setUpPage } from "../../src/admin/set-up-page.ts";
 import { languages, texts } from "../../src/admin/texts/texts.ts";
 import type { Connection } from "../../src/connections/connections.ts";
 import { histogramHours } from "../../src/players/statistics.ts";
@@ -121,12 +124,22 @@ for (const language of languages)
       connectionList(reader, [standingOf(text)]).toString(),
       connectionPage(reader, {
         standing: standingOf(text),
+        range: "24h",
+        counts: [],
+        isLong: true,
         accepted: [{ ...request, isIgnored: false, isPaused: false, players: 2, requestId: text }],
         refused: [{ ...request, code: text, count: 2, reason: text, requestId: text }],
         names: new Map(),
+      }).toString(),
+      setUpPage(reader, {
+        standing: standingOf(text),
         base: `http://${text}`,
+        isBaseFixed: false,
         isRevealed: true,
         tried: { body: text, status: 400, text },
+      }).toString(),
+      connectionSettingsPage(reader, {
+        standing: standingOf(text),
         filled: { values: { path: text, game: text }, problems: { path: "path", game: "game" } },
       }).toString(),
       overviewPage(reader, overviewOf(text)).toString(),
@@ -165,8 +178,8 @@ test("every page opens, in both languages, with and without rows, and names what
   await db.sql`
     insert into playtimes (steam_id, game_id, steam_seconds, steam_status, bm_seconds)
     select 76561198000000000 + n, 393380, n * 3600, 'ok', n * 60 from generate_series(1, 200) n`;
-  for (const path of [...pages, "/admin/connections/battlemetrics/bm/", "/admin/connections/script/plugin/"])
-    await open(path);
+  const ofConnections = ["battlemetrics/bm", "battlemetrics/set-up/bm", "battlemetrics/settings/bm", "script/plugin"];
+  for (const path of [...pages, ...ofConnections.map((one) => `/admin/connections/${one}/`)]) await open(path);
   assert.match(textOf((await browser.get("/admin/")).html), /Steam no key/);
 });
 

@@ -66,7 +66,7 @@ test("the public address stands in what is copied from the panel, also in that o
   const shown = async (of: TestService) => {
     const other = createBrowser(of);
     await other.signIn();
-    return (await other.get("/admin/connections/battlemetrics/bm/")).html;
+    return (await other.get("/admin/connections/battlemetrics/set-up/bm/")).html;
   };
   const replica = await startTestService(db);
   try {
@@ -123,7 +123,7 @@ test("what the config decides is said, cannot be changed here, and wins over wha
     assert.doesNotMatch(html, /id="public-url"|CONFIGKEY|stored\.example/);
     await other.post("/admin/settings/", { action: "public-url", "public-url": "https://third.example.com" });
     await other.post("/admin/settings/", { remove: "public-url" });
-    assert.match((await other.get("/admin/connections/script/plugin/")).html, /https:\/\/config\.example\.com/);
+    assert.match((await other.get("/admin/connections/script/set-up/plugin/")).html, /https:\/\/config\.example\.com/);
   } finally {
     await fixed.stop();
   }

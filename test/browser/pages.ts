@@ -12,6 +12,8 @@ type Case = {
 };
 
 const eu = "/admin/connections/battlemetrics/eu-1/";
+const euSetUp = "/admin/connections/battlemetrics/set-up/eu-1/";
+const euSettings = "/admin/connections/battlemetrics/settings/eu-1/";
 const squadjs = "/admin/connections/script/squadjs/";
 const long = `/admin/connections/battlemetrics/${longPath}/`;
 const newConnection = "/admin/connections/new/battlemetrics/";
@@ -55,18 +57,27 @@ export const cases: Case[] = [
       await send(page, "main button.main");
     },
   },
-  { name: "a connection of BattleMetrics that was just made", path: `${eu}?done=created` },
-  { name: "a connection with the longest path and a long secret", path: `${long}?secret=shown` },
-  { name: "a connection of a script with its secrets and examples", path: `${squadjs}?secret=shown`, act: openAll },
+  { name: "a connection of BattleMetrics that was just made", path: `${euSetUp}?done=created` },
+  {
+    name: "a connection with the longest path and a long secret",
+    path: `${long.replace("metrics/", "metrics/set-up/")}?secret=shown`,
+  },
+  {
+    name: "a connection of a script with its secrets and examples",
+    path: `${squadjs.replace("script/", "script/set-up/")}?secret=shown`,
+    act: openAll,
+  },
+  { name: "a connection", path: `${eu}?range=7d`, act: openAll },
+  { name: "the settings of a connection with an older secret", path: "/admin/connections/script/settings/squadjs/" },
   { name: "a connection without a secret", path: `/admin/connections/script/${encodeURIComponent("без-секрета")}/` },
   {
     name: "a connection after a sample was sent",
-    path: eu,
+    path: euSetUp,
     act: (page) => send(page, `button[value="try"]`),
   },
   {
     name: "a connection whose form has problems",
-    path: eu,
+    path: euSettings,
     act: async (page) => {
       await page.locator("#path").fill("..");
       await page.locator("#game").fill("Squad");

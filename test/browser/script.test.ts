@@ -10,7 +10,8 @@ import { fillPanel, someSteamId } from "../support/panel-data.ts";
 describe("the script of the pages", { skip }, () => {
   const suite = panelSuite(fillPanel);
 
-  const squadjs = "/admin/connections/script/squadjs/?secret=shown";
+  const squadjs = "/admin/connections/script/squadjs/";
+  const setUp = "/admin/connections/script/set-up/squadjs/?secret=shown";
   const permissions = ["clipboard-read", "clipboard-write"];
 
   for (const isOld of [false, true])
@@ -21,7 +22,7 @@ describe("the script of the pages", { skip }, () => {
       // As over plain HTTP.
       if (isOld) await page.addInitScript(`Object.defineProperty(navigator, "clipboard", { value: undefined });`);
       await signInOn(page, suite.service.url, panelPassword);
-      await page.goto(suite.service.url + squadjs);
+      await page.goto(suite.service.url + setUp);
       const buttons = page.getByRole("button", { name: /^(Copy|Copied)$/, includeHidden: true });
       const copyable = page.locator("[data-copyable]");
       assert.equal(await buttons.count(), await copyable.count());
@@ -46,6 +47,19 @@ describe("the script of the pages", { skip }, () => {
     const moment = page.locator("time.moment").first();
     const at = new Date((await moment.getAttribute("datetime")) ?? "");
     assert.equal(await moment.textContent(), at.toLocaleString("ru", { timeZone: "Asia/Vladivostok" }));
+  });
+
+  test("shows which address a path will have, while it is typed", async () => {
+    const { page } = await openWindow(suite.browser);
+    await signInOn(page, suite.service.url, panelPassword);
+    await page.goto(`${suite.service.url}/admin/connections/new/battlemetrics/`);
+    await page.getByLabel("Path").fill(" My Сервер ");
+    const address = `${suite.service.url}/set-playtime/bm/my-${encodeURIComponent("сервер")}/`;
+    await page.getByText(address, { exact: true }).waitFor();
+    await page.keyboard.press("Enter");
+    await page.getByText("Connection created.").waitFor();
+    await page.getByText(address, { exact: true }).waitFor();
+    await suite.db.sql`delete from connections where path = 'my-сервер'`;
   });
 
   test("names the bars of a chart by the arrow keys and by touch, with local clock hours", async () => {
@@ -119,20 +133,19 @@ describe("the script of the pages", { skip }, () => {
     assert.deepEqual(complaints(), []);
   });
 
-  test("brings a log up to date, and leaves what is typed and opened above it", async () => {
+  test("brings a log up to date, and leaves open what is opened in it", async () => {
     const { page, complaints } = await openWindow(suite.browser);
     await page.clock.install();
     await signInOn(page, suite.service.url, panelPassword);
     await page.goto(suite.service.url + squadjs);
-    await page.locator("summary").first().click();
-    await page.getByLabel("New secret").fill("half of a secret");
+    await page.locator("#values-script summary").click();
+    await page.evaluate("document.activeElement.blur()");
     await suite.db.sql`
       insert into accepted_requests (kind, path, at, is_ignored, players, duration_ms, request_id)
       values ('script', 'squadjs', now(), false, 3, 1, 'the-newest')`;
     assert.equal(await loadsIn10Seconds(page), true);
     await page.getByText("the-newest").waitFor();
-    assert.equal(await page.locator("details[open]").count(), 1);
-    assert.equal(await page.evaluate("document.activeElement.value"), "half of a secret");
+    assert.equal(await page.locator("#values-script[open]").count(), 1);
     // In the reader's own zone, as the page was at first.
     assert.doesNotMatch((await page.locator("time.moment").allTextContents()).join(), /UTC/);
     assert.deepEqual(complaints(), []);

@@ -120,11 +120,14 @@ test("connections rotate sets another secret, and the old one is accepted for th
       ["7d", 168],
       ["2h", 2],
     ] as const) {
-      await run(`connections rotate script plugin --keep-old ${given}`);
+      await run(`connections rotate script plugin --drop-oldest --keep-old ${given}`);
       assert.equal(await hoursLeft(), hours);
     }
+    const again = await run("connections rotate script plugin --keep-old 30m");
+    assert.match(again.err, /An older secret is still accepted, and the sender may still use it.*--drop-oldest/);
+    assert.equal(await hoursLeft(), 2);
     // The same once more changes nothing of the one before.
-    await run("connections rotate script plugin --secret the-third-secret-0123 --keep-old 2h");
+    await run("connections rotate script plugin --drop-oldest --secret the-third-secret-0123 --keep-old 2h");
     await run("connections rotate script plugin --secret the-third-secret-0123 --keep-old 7d");
     assert.equal(await hoursLeft(), 2);
     assert.match((await run("connections rotate script plugin --keep-old 0")).out, /no longer accepted/);

@@ -63,14 +63,34 @@ test("of two paths with one normal form, as earlier versions stored them, the on
 test("to set a secret once more leaves the one before it, and for how long", async () => {
   const one = { kind: "script", path: "one" } as const;
   await table.add({ ...one, secret: "first", enabled: true, fixedGameId: null });
-  await table.setSecret(one, "second", 3_600);
+  await table.setSecret(one, "second", { keepOldSeconds: 3_600 });
   const before = await table.one("script", "one");
   assert.deepEqual([before?.secret, before?.oldSecret], ["second", "first"]);
-  await table.setSecret(one, "second", 7_200);
+  await table.setSecret(one, "second", { keepOldSeconds: 7_200 });
   const again = await table.one("script", "one");
   assert.deepEqual([again?.oldSecret, again?.oldSecretUntil], ["first", before?.oldSecretUntil]);
   await table.setSecret(one, "third");
   assert.equal((await table.one("script", "one"))?.oldSecret, null);
+});
+
+test("while the secret before the last is accepted, another one keeps it and not the last, unless told otherwise", async () => {
+  const one = { kind: "script", path: "one" } as const;
+  const secrets = async () => {
+    const found = await table.one("script", "one");
+    return [found?.secret, found?.oldSecret];
+  };
+  await table.add({ ...one, secret: "first", enabled: true, fixedGameId: null });
+  await table.setSecret(one, "second", { keepOldSeconds: 7_200, keepsOldest: true });
+  assert.deepEqual(await secrets(), ["second", "first"]);
+  const before = (await table.one("script", "one"))?.oldSecretUntil ?? "";
+  await table.setSecret(one, "third", { keepOldSeconds: 3_600, keepsOldest: true });
+  assert.deepEqual(await secrets(), ["third", "first"]);
+  assert.equal((await table.one("script", "one"))?.oldSecretUntil, before);
+  await table.setSecret(one, "fourth", { keepOldSeconds: 3_600 });
+  assert.deepEqual(await secrets(), ["fourth", "third"]);
+  await db.sql`update connections set old_secret_until = now() - interval '1 minute'`;
+  await table.setSecret(one, "fifth", { keepOldSeconds: 3_600, keepsOldest: true });
+  assert.deepEqual(await secrets(), ["fifth", "fourth"]);
 });
 
 test("what is known of its requests goes along with a connection that gets another path, and goes with one that is removed", async () => {
@@ -102,7 +122,7 @@ test("every change is stamped", async () => {
   await table.add({ ...one, secret: "first", enabled: true, fixedGameId: null });
   for (const [name, change] of Object.entries({
     setEnabled: () => table.setEnabled(one, false),
-    setSecret: () => table.setSecret(one, "second", 60),
+    setSecret: () => table.setSecret(one, "second", { keepOldSeconds: 60 }),
     dropOldSecret: () => table.dropOldSecret(one),
     change: () => table.change(one, { path: "one", fixedGameId: 5 }),
   })) {

@@ -57,6 +57,6 @@ export async function signIn(to: TestService, language = "en") {
 
 /** The players of a list, in its order: the last digit of the ID and the game. */
 export const listed = (text: string) =>
-  [...text.matchAll(/class="id">7656119800000000([0-9])<\/a>.*?<\/td>\s*<td[^>]*>([0-9]+)</g)].map(
-    ([, id, game]) => `${id}/${game}`,
+  [...text.matchAll(/class="id">7656119800000000([0-9])<\/a>.*?<\/td>\s*<td[^>]*>([0-9]+|Squad)</g)].map(
+    ([, id, game]) => `${id}/${game === "Squad" ? squad : game}`,
   );

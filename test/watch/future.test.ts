@@ -121,7 +121,7 @@ describe("after a clock that was ahead", () => {
   test("an old secret is accepted for as long as was wanted, counted from now", async () => {
     await insertConnections(db);
     const key = { kind: "script", path: "plugin" } as const;
-    await connectionsIn(db.database).setSecret(key, "a new secret of sixteen", 86_400);
+    await connectionsIn(db.database).setSecret(key, "a new secret of sixteen", { keepOldSeconds: 86_400 });
     await db.sql`
       update connections set updated_at = updated_at + interval '300 days', old_secret_until = old_secret_until + interval '300 days'
       where kind = 'script'`;

@@ -24,6 +24,17 @@ async function toClipboard(code) {
   getSelection().removeAllRanges();
 }
 
+// The address that a path will have, as the service brings it into its form.
+for (const preview of document.querySelectorAll("[data-preview]")) {
+  const field = document.getElementById(preview.dataset.preview);
+  const show = () => {
+    const path = field.value.normalize("NFC").toLowerCase().trim().replace(/\s/g, "-");
+    preview.textContent = preview.dataset.before + (encodeURIComponent(path) || "…") + preview.dataset.after;
+  };
+  field.addEventListener("input", show);
+  show();
+}
+
 // Times and days in the form that this browser's people use, and in their zone.
 const hourAndMinute = { hour: "2-digit", minute: "2-digit" };
 const dayAndMonth = { day: "numeric", month: "short" };

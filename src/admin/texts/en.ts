@@ -167,7 +167,7 @@ export const en = {
       "deliveries are refused because a field of the body is wrong. Correct the body of the webhook on BattleMetrics:",
     refusing: "the last requests were refused:",
     ignored:
-      "most deliveries are ignored because a field of the body is empty. Compare the body of the webhook on BattleMetrics with the one on this connection's page:",
+      "most deliveries are ignored because a field of the body is empty. Compare the body of the webhook on BattleMetrics with the one at this connection's Set-up:",
   },
   players: {
     everybody: "All players",
@@ -236,7 +236,7 @@ export const en = {
       "Only Steam knows whose profile that is, and there is no Steam key. Search for the SteamID64 instead.",
     profileUnknown: "Steam knows no profile with that name.",
     profileUnasked: "Steam could not be asked whose profile that is. Try again later, or search for the SteamID64.",
-    gameTitle: (gameId: number) => `Game ${gameId}`,
+    gameTitle: (gameId: number) => (gameId === 393_380 ? "Squad" : `Game ${gameId}`),
     exactly: (count: number) => english(count, "second", "seconds"),
     checked: "asked",
     signed: "signed",
@@ -356,16 +356,14 @@ export const en = {
     secret: "Secret",
     secretHint: {
       battlemetrics:
-        "The form of a webhook on BattleMetrics shows a shared secret, once: paste it here. Or make one here and paste it there.",
+        "Leave it empty to have a strong one made, which you then paste into BattleMetrics. Or paste the shared secret that BattleMetrics shows.",
       script: "Leave it empty to have a strong one made.",
     },
-    saveWithSecret: "Save with this secret",
-    makeSecret: "Make a secret",
     create: "Create",
     problems: {
       path: "1 to 255 characters, without /, and not . or ..",
       taken: "This path is already in use.",
-      secret: "Paste the secret, or use the other button.",
+      secret: "This is no secret that can be used. Leave the field empty to have one made.",
       game: "Enter a whole number, or leave it empty.",
       expect: "Enter a whole number of hours from 1 to 8760, or leave it empty.",
     },
@@ -384,7 +382,7 @@ export const en = {
       script: "Put this into the script",
     },
     setUpHint:
-      "On BattleMetrics create a trigger with the conditions Player Join and Player Leave for your servers, and add the action Webhook. Its form asks for a name (any), these values, Logging (any) and Enabled (yes).",
+      "On BattleMetrics create a trigger with the conditions Player Join and Player Leave for your servers, and add the action Webhook. Its form asks for these, in this order.",
     address: "Address",
     bodyHint:
       "playtime is the player's time in the game as BattleMetrics knows it. org_playtime is the time on your own servers (those of your organisation on BattleMetrics); the last days are counted by it. A webhook without it keeps working: the days are then counted by playtime.",
@@ -416,7 +414,19 @@ export const en = {
     tryGood: "The service accepts requests of this connection.",
     tryBad: "The service refused the sample.",
     tryNone: "The service did not answer.",
-    log: "Log",
+    pages: "Pages of this connection",
+    now: "Now",
+    setUpTab: "Set-up",
+    settingsTab: "Settings",
+    more: (count: number) => `Show all ${new Intl.NumberFormat("en").format(count)}`,
+    privateAddress:
+      "BattleMetrics cannot reach this address, since only your own network knows it. Enter the one that the internet sees.",
+    anyName: "any, such as Playtime",
+    anyLogging: "any",
+    yes: "yes",
+    twice: "An older secret is still accepted, and the sender may still use it.",
+    keepOldest: "Keep accepting the oldest one; the one set after it stops at once",
+    keepNewest: "Keep accepting the one before this; the oldest stops at once",
     accepted: "Accepted",
     refused: "Refused",
     nothingAccepted: "Nothing accepted yet.",

@@ -20,17 +20,17 @@ export const health = {
     off: "All its requests are refused with 403. Switch it on to accept them. BattleMetrics stops a webhook after errors: check there that the trigger is still enabled.",
     offScript: "All its requests are refused with 403. Switch it on to accept them.",
     waiting:
-      "Paste the values below into BattleMetrics. It sends the first delivery when a player joins or leaves your server; it shows here when it comes.",
+      "Paste the values of the page Set-up into BattleMetrics. It sends the first delivery when a player joins or leaves your server; it shows here when it comes.",
     waitingLong:
-      "Nothing came for an hour. Check that a player joined or left since then, that the trigger on BattleMetrics is enabled and its address is the one below, and that the port is open to the internet: in the firewall of this machine, of the host, and in the router.",
-    waitingScript: "Put the address and the secret below into the script.",
+      "Nothing came for an hour. Check that a player joined or left since then, that the trigger on BattleMetrics is enabled and its address is the one at Set-up, and that the port is open to the internet: in the firewall of this machine, of the host, and in the router.",
+    waitingScript: "Put the address and the secret of the page Set-up into the script.",
   },
   /** Of a refusal, by its code. */
   cures: {
     "bad-signature": "Set the same secret here and at the sender.",
     "no-signature": "Enter the secret of this connection at the sender.",
     "stale-timestamp": "Check the clock of this machine (timedatectl).",
-    malformed: "Compare the body at the sender with the one on this page.",
+    malformed: "Compare the body at the sender with the one at Set-up.",
   } as Record<string, string>,
   otherCure: "The list of refusals says more.",
   lastRefused: "Last refused",

@@ -1,0 +1,242 @@
+import type { Config } from "../config.ts";
+import {
+  type Connection,
+  connectionsIn,
+  type Kind,
+  kinds,
+  makeSecret,
+  secretText,
+  shortSecretCharacters,
+} from "../connections/connections.ts";
+import type { Directory } from "../connections/directory.ts";
+import { publicUrl } from "../connections/how-to-use.ts";
+import { connectionPath } from "../connections/paths.ts";
+import { ownUrl, type Tried, trySample } from "../connections/sample.ts";
+import type { Way } from "../database/way.ts";
+import type { Answer } from "../http/call.ts";
+import { Refusal } from "../http/refusal.ts";
+import type { Log } from "../log.ts";
+import type { Names } from "../names.ts";
+import { Malformed, oneOf } from "../parse.ts";
+import type { Settings } from "../settings.ts";
+import type { Activity } from "../watch/activity.ts";
+import { isTrouble, type Standing, standingsOf } from "../watch/health.ts";
+import { activityIn } from "../watch/read.ts";
+import { isRange, startOf } from "../watch/spans.ts";
+import { connectionPage } from "./connection-page.ts";
+import { type Filled, pageOf, settingsOf, setUpOf } from "./connection-parts.ts";
+import { confirmRemoval, confirmSwitchOff, connectionSettingsPage, keptHours } from "./connection-settings-page.ts";
+import { fill, gameOrAny, hoursOrNever } from "./filled.ts";
+import { formOf, type PageHandler, page, type Request, seeOther } from "./page.ts";
+import { setUpPage } from "./set-up-page.ts";
+
+export type ConnectionsDeps = {
+  config: Pick<Config, "SERVER">;
+  settings: Pick<Settings, "isFixed">;
+  database: Way;
+  directory: Pick<Directory, "refresh">;
+  activity: Pick<Activity, "flush">;
+  names: Names;
+  /** Our own port, once we listen. */
+  port: () => number;
+  log: Log;
+};
+
+/** The pages of one connection, and what their forms do. */
+export function connectionRoutes(deps: ConnectionsDeps): Record<string, PageHandler> {
+  const { config, settings, database, directory, names, log } = deps;
+  const table = connectionsIn(database);
+  const activity = activityIn(database);
+
+  async function standingOf(connection: Connection, { reader }: Request): Promise<Standing> {
+    await deps.activity.flush();
+    const [standing] = standingsOf([connection], await activity.summaries(), reader.now);
+    if (!standing) throw new Refusal("not-found");
+    return standing;
+  }
+
+  /** A page of this connection; its tab says whether something is to be mended. */
+  function pageFor(
+    { reader, query }: Request,
+    { connection, state }: Standing,
+    body: Parameters<typeof page>[1]["body"],
+    status = 200,
+  ) {
+    const words = reader.texts.connections;
+    const done = query.get("done") ?? "";
+    const short = connection.secret !== null && [...connection.secret].length < shortSecretCharacters;
+    const said: Record<string, string> = { ...words.done, ...reader.texts.health.done };
+    const text = status === 200 && Object.hasOwn(said, done) ? said[done] : undefined;
+    const isNew = ["created", "rotated"].includes(done);
+    return page(reader, {
+      title: connection.path,
+      part: "connections",
+      warnings: isTrouble(state) ? 1 : 0,
+      status,
+      ...(text === undefined
+        ? {}
+        : { notice: { kind: "done", text: isNew && short ? `${text} ${words.short}` : text } }),
+      body,
+    });
+  }
+
+  async function show(request: Request, connection: Connection) {
+    const { reader, query } = request;
+    const { kind, path } = connection;
+    const asked = query.get("range") ?? "";
+    const range = isRange(asked) ? asked : "24h";
+    const standing = await standingOf(connection, request);
+    const [accepted, refused, counts] = await Promise.all([
+      activity.accepted(kind, path),
+      activity.refused(kind, path),
+      activity.hourly(startOf(range, reader.now), connection),
+    ]);
+    const players = [...accepted, ...refused].map(({ steamId }) => steamId).filter((steamId) => steamId !== null);
+    const shown = { standing, range, counts, accepted, refused, isLong: query.get("accepted") === "all" };
+    return pageFor(request, standing, connectionPage(reader, { ...shown, names: await names([...new Set(players)]) }));
+  }
+
+  async function showSetUp(request: Request, connection: Connection, outcome?: Tried | "no-answer") {
+    const { reader, query, origin } = request;
+    const standing = await standingOf(connection, request);
+    const isNew = ["created", "rotated"].includes(query.get("done") ?? "");
+    const body = setUpPage(reader, {
+      standing,
+      base: config.SERVER.PUBLIC_URL === "" ? origin : publicUrl(config),
+      isBaseFixed: settings.isFixed("public-url"),
+      isRevealed: isNew || query.get("secret") === "shown",
+      tried: outcome,
+    });
+    return pageFor(request, standing, body);
+  }
+
+  async function showSettings(request: Request, connection: Connection, filled?: Filled) {
+    const standing = await standingOf(connection, request);
+    return pageFor(request, standing, connectionSettingsPage(request.reader, { standing, filled }), filled ? 400 : 200);
+  }
+
+  /** The connection that the address names; throws the Refusal "not-found". */
+  async function named(request: Request, kind: Kind): Promise<Connection> {
+    const found = await table.one(kind, request.call.param ?? "");
+    if (!found) throw new Refusal("not-found");
+    return found;
+  }
+
+  /** What was changed takes effect at once, not at the next reading; the list sends its forms from where it stands. */
+  async function changed(
+    one: Connection,
+    form: URLSearchParams,
+    done: string,
+    request: Request,
+    what: string,
+  ): Promise<Answer> {
+    await request.changed(what, nameOf(one));
+    await directory.refresh();
+    const pages: Record<string, typeof pageOf> = { rotated: setUpOf, changed: settingsOf, dropped: settingsOf };
+    const lead = pages[done] ?? pageOf;
+    return seeOther(form.get("from") === "list" ? "/admin/connections/" : `${lead(one)}?done=${done}`);
+  }
+
+  /** What the forms of a connection's page ask for. */
+  const actions: Record<string, (one: Connection, form: URLSearchParams, request: Request) => Promise<Answer>> = {
+    enable: async (one, form, request) => {
+      await table.setEnabled(one, true);
+      return changed(one, form, "enabled", request, "a connection switched on");
+    },
+    disable: async (one, form, request) => {
+      await table.setEnabled(one, false);
+      return changed(one, form, "disabled", request, "a connection switched off");
+    },
+    pause: async (one, form, request) => {
+      if (one.kind !== "battlemetrics") throw new Malformed("action", "one of this page");
+      await table.setPaused(one, true);
+      return changed(one, form, "paused", request, "a connection paused");
+    },
+    resume: async (one, form, request) => {
+      if (one.kind !== "battlemetrics") throw new Malformed("action", "one of this page");
+      await table.setPaused(one, false);
+      return changed(one, form, "resumed", request, "a connection resumed");
+    },
+    "drop-old-secret": async (one, form, request) => {
+      await table.dropOldSecret(one);
+      return changed(one, form, "dropped", request, "an old secret dropped");
+    },
+    rotate: async (one, form, request) => {
+      const filled = fill(form, ["secret", "keep"]);
+      const secret = filled.values["secret"] === "" ? makeSecret() : filled.parse("secret", secretText);
+      const keepHours = filled.parse("keep", oneOf(keptHours));
+      if (secret === undefined || keepHours === undefined) return showSettings(request, one, filled);
+      await table.setSecret(one, secret, {
+        keepOldSeconds: Number(keepHours) * 3_600,
+        // Unless told otherwise: nobody may have changed the sender since.
+        keepsOldest: form.get("which") !== "newest",
+      });
+      return changed(one, form, "rotated", request, "a secret changed");
+    },
+    change: async (one, form, request) => {
+      const filled = fill(form, ["path", "game", ...(form.has("expect") ? ["expect"] : [])]);
+      const path = filled.parse("path", connectionPath);
+      const fixedGameId = filled.parse("game", gameOrAny);
+      // A form that does not ask for it leaves it as it is.
+      const expectHours = form.has("expect") ? filled.parse("expect", hoursOrNever) : one.expectHours;
+      if (path === undefined || fixedGameId === undefined || expectHours === undefined)
+        return showSettings(request, one, filled);
+      if ((await table.change(one, { path, fixedGameId })) === "path-taken") {
+        filled.problems["path"] = "taken";
+        return showSettings(request, one, filled);
+      }
+      if (one.kind === "battlemetrics" && expectHours !== one.expectHours)
+        await table.setExpectHours({ ...one, path }, expectHours);
+      const before = path === one.path ? "" : `, before: ${nameOf(one)}`;
+      return changed({ ...one, path }, form, "changed", request, `the settings of a connection changed${before}`);
+    },
+    try: async (one, _, request) => {
+      const tried = await trySample(one, ownUrl(config.SERVER, deps.port()), database).catch((error) => {
+        log.warn("a sample sent to the service's own address got no answer", { error });
+        return "no-answer" as const;
+      });
+      return showSetUp(request, one, tried);
+    },
+    delete: async (one, _, request) => {
+      await table.remove(one);
+      await request.changed("a connection deleted", nameOf(one));
+      await directory.refresh();
+      return seeOther("/admin/connections/?done=deleted");
+    },
+  };
+
+  const ofKind = (kind: Kind): Record<string, PageHandler> => ({
+    [`GET /admin/connections/${kind}/:path/`]: async (request) => {
+      const connection = await named(request, kind);
+      const { reader, query } = request;
+      const words = reader.texts.connections;
+      switch (query.get("confirm")) {
+        case "delete":
+          return page(reader, { title: words.remove, part: "connections", body: confirmRemoval(reader, connection) });
+        case "disable":
+          return page(reader, {
+            title: words.switchOff,
+            part: "connections",
+            body: confirmSwitchOff(reader, connection),
+          });
+        default:
+          return show(request, connection);
+      }
+    },
+    [`GET /admin/connections/${kind}/set-up/:path/`]: async (request) => showSetUp(request, await named(request, kind)),
+    [`GET /admin/connections/${kind}/settings/:path/`]: async (request) =>
+      showSettings(request, await named(request, kind)),
+    [`POST /admin/connections/${kind}/:path/`]: async (request) => {
+      const connection = await named(request, kind);
+      const form = await formOf(request);
+      const action = form.get("action") ?? "";
+      const act = Object.hasOwn(actions, action) ? actions[action] : undefined;
+      if (!act) throw new Malformed("action", "one of this page");
+      return act(connection, form, request);
+    },
+  });
+
+  return Object.assign({}, ...kinds.map(ofKind));
+}
+
+const nameOf = ({ kind, path }: Pick<Connection, "kind" | "path">) => `${kind}/${path}`;
