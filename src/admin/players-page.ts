@@ -10,7 +10,7 @@ import {
   sort,
   sortedDays,
   sortName,
-} from "../players/list.ts";
+} from "../players/listing.ts";
 import { type Playtime, steamStatuses } from "../players/playtime.ts";
 import { playerCell } from "./player-cell.ts";
 import { playersTabs } from "./players-tabs.ts";

@@ -7,6 +7,7 @@ import type { Names } from "../names.ts";
 import { gameId, isSteamId, largestInteger, Malformed, oneOf, type Parser, type SteamId } from "../parse.ts";
 import { daysIn, type Lately } from "../players/days.ts";
 import { historyOf } from "../players/deliveries.ts";
+import { playersListIn } from "../players/list.ts";
 import {
   cursor,
   filterParsers,
@@ -14,12 +15,11 @@ import {
   type Listing,
   type PlayerFilter,
   type PlayersPage,
-  playersListIn,
   type Search,
   search,
   sort,
   sortedDays,
-} from "../players/list.ts";
+} from "../players/listing.ts";
 import type { Playtime } from "../players/playtime.ts";
 import type { Playtimes } from "../players/playtimes.ts";
 import { removePlayer } from "../players/remove.ts";

@@ -1,7 +1,7 @@
 import { type Parser, steamId } from "../parse.ts";
 import { mostWindows } from "../players/days.ts";
 import { historyOf } from "../players/deliveries.ts";
-import { filterParsers, type PlayerFilter } from "../players/list.ts";
+import { filterParsers, type PlayerFilter } from "../players/listing.ts";
 import { namesIn } from "../players/names.ts";
 import { type Playtime, steamStatuses } from "../players/playtime.ts";
 import { playtimesIn } from "../players/playtimes.ts";

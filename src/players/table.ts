@@ -9,7 +9,8 @@ import { bytesOf } from "../file.ts";
 import { gameId, isSteamId, largestInteger, Malformed, type Parser, type SteamId, seconds, steamId } from "../parse.ts";
 import { type CsvRow, readCsv } from "./csv.ts";
 import { type ImportedPlayer, type Replaced, statusOf, writePlayers } from "./import.ts";
-import { allMatching, orderBy, type PlayerFilter, type PlaytimeSort } from "./list.ts";
+import { allMatching, orderBy } from "./list.ts";
+import type { PlayerFilter, PlaytimeSort } from "./listing.ts";
 import { type Playtime, playtimeColumns, selectedPlaytime } from "./playtime.ts";
 
 type OnProgress = (done: number, total: number) => void;

@@ -2,18 +2,18 @@ import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
 import { createClient } from "../../src/database/connect.ts";
 import { Malformed } from "../../src/parse.ts";
+import { playersListIn } from "../../src/players/list.ts";
 import {
   type Cursor,
   cursor,
   cursorText,
   type Listing,
   type PlayerFilter,
-  playersListIn,
   type Sort,
   search,
   sort,
   sortColumns,
-} from "../../src/players/list.ts";
+} from "../../src/players/listing.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 
 let db: TestDatabase;
