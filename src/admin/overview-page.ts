@@ -12,7 +12,7 @@ import { endedWords, endings, histogram, legend, rangeLinks, spansChart } from "
 import { pageOf } from "./connection-parts.ts";
 import { everybodysDays } from "./days-chart.ts";
 import { playerCell } from "./player-cell.ts";
-import { ago, bytes, hours, number, type Reader } from "./reader.ts";
+import { ago, bytes, gameName, hours, number, type Reader } from "./reader.ts";
 
 export type Overview = {
   totals: Totals;
@@ -83,10 +83,12 @@ function steamState(reader: Reader, { steam, hasKey }: Overview): Html {
 function newestTable(reader: Reader, { newest: players, names }: Overview): Html {
   const { overview: words, players: columns } = reader.texts;
   if (players.length === 0) return html`<p class="empty">${words.noPlayers}</p>`;
-  return html`<table class="stack"><thead><tr><th>${columns.player}</th><th class="number">Steam</th><th class="number">${columns.battlemetrics}</th><th>${columns.created}</th></tr></thead>
+  const hasGames = new Set(players.map(({ gameId }) => gameId)).size > 1;
+  return html`<table class="stack"><thead><tr><th>${columns.player}</th>${hasGames && html`<th>${columns.game}</th>`}<th class="number">Steam</th><th class="number">${columns.battlemetrics}</th><th>${columns.created}</th></tr></thead>
 <tbody>${players.map(
-    ({ steamId, steamSeconds, bmSeconds, createdAt }) => html`<tr>
+    ({ steamId, gameId, steamSeconds, bmSeconds, createdAt }) => html`<tr>
 <td data-label="${columns.player}">${playerCell(steamId, names)}</td>
+${hasGames && html`<td data-label="${columns.game}">${gameName(gameId)}</td>`}
 <td data-label="Steam" class="number">${hours(reader, steamSeconds)}</td>
 <td data-label="${columns.battlemetrics}" class="number">${hours(reader, bmSeconds)}</td>
 <td data-label="${columns.created}">${ago(reader, createdAt)}</td></tr>`,

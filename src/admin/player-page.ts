@@ -4,15 +4,17 @@ import type { SteamId } from "../parse.ts";
 import type { Playtime } from "../players/playtime.ts";
 import { confirmation } from "./confirmation-page.ts";
 import { daysChart, type PlayedDays } from "./days-chart.ts";
+import { usualList } from "./player-address.ts";
 import { profileLinks } from "./players-page.ts";
-import { ago, hours, moment, type Reader } from "./reader.ts";
+import { ago, hours, moment, number, type Reader } from "./reader.ts";
 
 /** What was typed and cannot be taken: the game to ask about, or the times of one. */
 export type Draft = { ask: string } | Times;
+export type TypedTime = { hours: string; minutes: string };
 type Times = {
   gameId: number;
-  steam: string;
-  battlemetrics: string;
+  steam: TypedTime;
+  battlemetrics: TypedTime;
   wrong: { steam: boolean; battlemetrics: boolean };
 };
 
@@ -22,22 +24,27 @@ type Player = {
   steamId: SteamId;
   name: string | undefined;
   rows: readonly Playtime[];
+  /** The times that were set by hand, as `gameId/steam` or `gameId/battlemetrics`. */
+  edited: ReadonlySet<string>;
   today: Day;
   played: readonly OfGame[] | undefined;
   draft?: Draft | undefined;
+  /** Where the list stands from which this page was opened. */
+  list: string;
 };
 
 /** All that is known of a player, and what can be done about it. */
-export function playerPage(reader: Reader, { steamId, name, rows, today, played, draft }: Player): Html {
+export function playerPage(reader: Reader, { steamId, name, rows, edited, today, played, draft, list }: Player): Html {
   const { nav, players: words } = reader.texts;
   const typed = draft && "ask" in draft ? draft.ask : undefined;
-  return html`<p><a href="/admin/players/">← ${nav.players}</a></p>
+  return html`<p><a href="${list}">← ${list === usualList ? nav.players : words.backToList}</a></p>
 <div class="head"><div>${name !== undefined && html`<p class="above"><bdi>${name}</bdi></p>`}<h1><span class="id">${steamId}</span></h1></div>${profileLinks(steamId)}</div>
 ${rows.map((row) => {
   const days = played && { today, played: played.filter(({ gameId }) => gameId === row.gameId) };
   return game(reader, row, {
     draft: draft && "gameId" in draft && draft.gameId === row.gameId ? draft : undefined,
     days,
+    edited,
   });
 })}
 <section class="card">${rows.length === 0 ? html`<p>${words.unknown}</p>` : html`<h2>${words.askAnother}</h2>`}
@@ -49,16 +56,16 @@ ${rows.map((row) => {
 ${rows.length > 0 && html`<p><a class="button danger" href="/admin/players/${steamId}/?confirm=delete">${words.remove}</a></p>`}`;
 }
 
-type Shown = { draft: Times | undefined; days: PlayedDays | undefined };
+type Shown = { draft: Times | undefined; days: PlayedDays | undefined; edited: ReadonlySet<string> };
 
-function game(reader: Reader, row: Playtime, { draft, days }: Shown): Html {
+function game(reader: Reader, row: Playtime, { draft, days, edited }: Shown): Html {
   const words = reader.texts.players;
   const { gameId } = row;
   return html`<section class="card"><div class="head"><h2>${words.gameTitle(gameId)}</h2>
 <form method="post"><input type="hidden" name="action" value="ask"><button name="game" value="${gameId}">${words.ask}</button></form></div>
 <dl class="facts">
-<div><dt>${words.steamTime}</dt><dd>${time(reader, row.steamSeconds)}${row.steamStatus !== "ok" && html`<small>${reader.texts.status[row.steamStatus]}</small>`}${row.steamCheckedAt !== null && html`<small>${words.checked} ${ago(reader, row.steamCheckedAt)}</small>`}</dd></div>
-<div><dt>${words.battlemetricsTime}</dt><dd>${time(reader, row.bmSeconds)}${row.bmSignedAt !== null && html`<small>${words.signed} ${ago(reader, row.bmSignedAt)}</small>`}</dd></div>
+<div><dt>${words.steamTime}</dt><dd>${time(reader, row.steamSeconds)}${row.steamStatus !== "ok" && html`<small>${reader.texts.status[row.steamStatus]}</small>`}${row.steamCheckedAt !== null && html`<small>${edited.has(`${gameId}/steam`) ? words.byHand : words.checked} ${ago(reader, row.steamCheckedAt)}</small>`}</dd></div>
+<div><dt>${words.battlemetricsTime}</dt><dd>${time(reader, row.bmSeconds)}${row.bmSignedAt !== null && html`<small>${edited.has(`${gameId}/battlemetrics`) ? words.byHand : words.signed} ${ago(reader, row.bmSignedAt)}</small>`}</dd></div>
 ${row.orgSeconds !== null && html`<div><dt>${words.orgTime}</dt><dd>${time(reader, row.orgSeconds)}${row.orgSignedAt !== null && html`<small>${words.signed} ${ago(reader, row.orgSignedAt)}</small>`}</dd></div>`}
 ${row.seenAt !== null && html`<div><dt>${words.seen}</dt><dd>${when(reader, row.seenAt)}</dd></div>`}
 <div><dt>${words.created}</dt><dd>${when(reader, row.createdAt)}</dd></div>
@@ -72,7 +79,7 @@ ${timeField(reader, { row, draft, name: "steam", label: words.steamTime, seconds
 ${timeField(reader, { row, draft, name: "battlemetrics", label: words.battlemetricsTime, seconds: row.bmSeconds })}
 </div>
 <p class="hint" id="hint-${gameId}">${words.correctHint}</p>
-<p><button class="main">${reader.texts.common.save}</button></p></form></details></section>`;
+<p><button class="main">${words.preview}</button></p></form></details></section>`;
 }
 
 type TimeField = {
@@ -84,12 +91,65 @@ type TimeField = {
 };
 
 function timeField(reader: Reader, { row, draft, name, label, seconds }: TimeField): Html {
-  const id = `${name}-${row.gameId}`;
+  const { players: words } = reader.texts;
   const isWrong = draft?.wrong[name] === true;
-  return html`<div class="field${isWrong && " wrong"}"><label for="${id}">${label}</label>
+  const typed = draft?.[name] ?? typedOf(seconds);
+  const part = (unit: "hours" | "minutes") => {
+    const id = `${name}-${unit}-${row.gameId}`;
+    return html`<div><label for="${id}" class="part">${words[unit]}</label><input id="${id}" name="${name}-${unit}" value="${typed[unit]}" inputmode="numeric" autocomplete="off" maxlength="9" aria-describedby="hint-${row.gameId}"${isWrong && html` aria-invalid="true"`}></div>`;
+  };
+  return html`<fieldset class="field${isWrong && " wrong"}"><legend>${label}</legend>
 <input type="hidden" name="${name}-was" value="${seconds ?? ""}">
-<input id="${id}" name="${name}" value="${draft?.[name] ?? seconds ?? ""}" autocomplete="off" maxlength="40" aria-describedby="hint-${row.gameId}"${isWrong && html` aria-invalid="true"`}>
-${isWrong && html`<p class="problem">${reader.texts.players.wrongTime}</p>`}</div>`;
+<div class="times">${part("hours")}${part("minutes")}</div>
+${seconds !== null && html`<p class="hint">${words.exactly(seconds)}</p>`}
+${isWrong && html`<p class="problem">${words.wrongTime}</p>`}</fieldset>`;
+}
+
+function typedOf(seconds: number | null): TypedTime {
+  if (seconds === null) return { hours: "", minutes: "" };
+  return { hours: String(Math.floor(seconds / 3_600)), minutes: String(Math.floor(seconds / 60) % 60) };
+}
+
+export type ChangedTimes = {
+  steamId: SteamId;
+  row: Playtime;
+  /** In seconds; undefined: as it is. */
+  steamSeconds: number | null | undefined;
+  bmSeconds: number | null | undefined;
+  typed: Pick<Times, "steam" | "battlemetrics">;
+  was: { steam: string; battlemetrics: string };
+  page: string;
+};
+
+/** Asked before times are changed: what they are, and what they would be. */
+export function confirmTimes(reader: Reader, { steamId, row, typed, was, page, ...changed }: ChangedTimes): Html {
+  const { players: words, common } = reader.texts;
+  const line = (label: string, before: number | null, after: number | null | undefined) =>
+    after !== undefined &&
+    html`<dt>${label}</dt><dd>${inFull(reader, before)} → <strong>${inFull(reader, after)}</strong></dd>`;
+  const fields = {
+    action: "correct",
+    confirmed: "yes",
+    game: String(row.gameId),
+    "steam-hours": typed.steam.hours,
+    "steam-minutes": typed.steam.minutes,
+    "steam-was": was.steam,
+    "battlemetrics-hours": typed.battlemetrics.hours,
+    "battlemetrics-minutes": typed.battlemetrics.minutes,
+    "battlemetrics-was": was.battlemetrics,
+  };
+  return html`<div class="narrow wide card"><p class="above">${words.gameTitle(row.gameId)}</p><h1><span class="id">${steamId}</span></h1>
+<dl class="values">${line(words.steamTime, row.steamSeconds, changed.steamSeconds)}${line(words.battlemetricsTime, row.bmSeconds, changed.bmSeconds)}</dl>
+<p class="hint">${words.editedHint}</p>
+<form method="post" action="${page}" class="row">${Object.entries(fields).map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`)}<button class="main">${common.save}</button><a class="button" href="${page}">${common.cancel}</a></form></div>`;
+}
+
+/** Such as "41 h 40 min (150,000 seconds)". */
+function inFull(reader: Reader, seconds: number | null): string {
+  const { common, players: words } = reader.texts;
+  if (seconds === null) return common.unknown;
+  const hours = number(reader, Math.floor(seconds / 3_600));
+  return `${hours} ${common.hours} ${Math.floor(seconds / 60) % 60} ${common.min} (${words.exactly(seconds)})`;
 }
 
 function time(reader: Reader, seconds: number | null): Html {

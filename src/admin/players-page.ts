@@ -12,11 +12,14 @@ import {
   sortName,
 } from "../players/listing.ts";
 import { type Playtime, steamStatuses } from "../players/playtime.ts";
+import type { Total } from "../players/total.ts";
 import { playerCell } from "./player-cell.ts";
 import { playersTabs } from "./players-tabs.ts";
-import { ago, gameName, hours, type Reader } from "./reader.ts";
+import { ago, gameName, hours, number, type Reader } from "./reader.ts";
 
-export const choiceNames = ["q", "game", "steam", "battlemetrics", "status", "sort", "after"] as const;
+export const choiceNames = ["q", "game", "steam", "battlemetrics", "status", "sort", "after", "trail"] as const;
+/** So many pages back the address knows the way. */
+const longestTrail = 10;
 /** The parameters of a list, as they stand in its address: a stranger's text, empty for what was not chosen. */
 export type Choice = Record<(typeof choiceNames)[number], string>;
 
@@ -42,7 +45,7 @@ export const keyOf = ({ steamId, gameId }: { steamId: string; gameId: number }) 
 export type Players = {
   choice: Choice;
   /** Undefined when there is nothing to show but a problem. */
-  found: PlayersPage | undefined;
+  found: (PlayersPage & { total: Total }) | undefined;
   names: ReadonlyMap<SteamId, string>;
   /** The numbers of days that have a column; none where none are kept. */
   windows: readonly number[];
@@ -55,11 +58,11 @@ export type Players = {
 export function playersPage(reader: Reader, shown: Players): Html {
   const { choice, found, windows, canExport } = shown;
   const { nav, players: words } = reader.texts;
-  const exported = addressOfList(choice, { after: "" }, "/admin/players.csv");
+  const exported = addressOfList(choice, { after: "", trail: "" }, "/admin/players.csv");
   const forSpreadsheet = `${exported}${exported.includes("?") ? "&" : "?"}for=spreadsheet`;
   return html`${playersTabs(reader, "list")}<div class="head"><h1>${nav.players}</h1>${canExport && html`<p class="actions"><a class="button" href="${exported}">${words.export}</a> <a class="button" href="${forSpreadsheet}" title="${words.exportForSpreadsheetHint}">${words.exportForSpreadsheet}</a></p>`}</div>
 ${finder(reader, choice, windows)}
-${found && html`<section class="card">${playersTable(reader, found, shown)}</section>`}`;
+${found && html`<section class="card" data-live="players">${playersTable(reader, found, shown)}</section>`}`;
 }
 
 function finder(reader: Reader, choice: Choice, windows: readonly number[]): Html {
@@ -94,29 +97,38 @@ function select(name: string, label: string, chosen: string, options: readonly (
 
 function playersTable(
   reader: Reader,
-  { players, next }: PlayersPage,
+  { players, next, total }: PlayersPage & { total: Total },
   { choice, names, windows, lately }: Players,
 ): Html {
   const words = reader.texts.players;
   if (players.length === 0) return nobody(reader, choice);
+  // Behind which rows the pages before began; the first page begins behind none.
+  const trail = choice.after === "" ? [] : choice.trail.split("~");
+  const isFarFromFirst = trail.length > 1;
   const first =
-    choice.after !== "" && html`<a class="button" href="${addressOfList(choice, { after: "" })}">${words.first}</a>`;
+    isFarFromFirst &&
+    html`<a class="button" href="${addressOfList(choice, { after: "", trail: "" })}">${words.first}</a>`;
+  const before = trail.at(-1);
+  const previous =
+    before !== undefined &&
+    html`<a class="button" href="${addressOfList(choice, { after: before, trail: trail.slice(0, -1).join("~") })}" rel="prev">← ${words.previous}</a>`;
   const more =
     next &&
-    html`<a class="button" href="${addressOfList(choice, { after: cursorText(next) })}" rel="next">${words.next} →</a>`;
+    html`<a class="button" href="${addressOfList(choice, { after: cursorText(next), trail: [...trail, choice.after].slice(-longestTrail).join("~") })}" rel="next">${words.next} →</a>`;
+  const list = addressOfList(choice);
   return html`<table class="stack"><thead><tr>${head(choice, "id", words.player)}<th>${words.game}</th>${head(choice, "steam", "Steam", "number")}${head(choice, "battlemetrics", words.battlemetrics, "number")}${sortedColumns(reader, choice, windows)}${head(choice, "created", words.created, "roomy")}<th class="roomy">${words.links}</th></tr></thead>
-<tbody>${players.map((player) => row(reader, player, { names, windows, lately: lately.get(keyOf(player)) }))}</tbody></table>
-${(first || more) && html`<p class="row pager">${first}${more}</p>`}`;
+<tbody>${players.map((player) => row(reader, player, { names, windows, list, lately: lately.get(keyOf(player)) }))}</tbody></table>
+<p class="row pager">${first}${previous}${more}<span class="quiet">${totalWords(reader, total)}</span></p>`;
 }
 
 function row(
   reader: Reader,
   { steamId, gameId, steamSeconds, steamStatus, bmSeconds, createdAt, seenAt }: Playtime,
-  { names, windows, lately }: Pick<Players, "names" | "windows"> & { lately: Lately | undefined },
+  { names, windows, list, lately }: Pick<Players, "names" | "windows"> & { list: string; lately: Lately | undefined },
 ): Html {
   const words = reader.texts.players;
   return html`<tr>
-<td data-label="${words.player}">${playerCell(steamId, names)}</td>
+<td data-label="${words.player}">${playerCell(steamId, names, list)}</td>
 <td data-label="${words.game}">${gameName(gameId)}</td>
 <td data-label="Steam" class="number"><div>${hours(reader, steamSeconds)}${steamStatus !== "ok" && html`<small>${reader.texts.status[steamStatus]}</small>`}</div></td>
 <td data-label="${words.battlemetrics}" class="number">${hours(reader, bmSeconds)}</td>
@@ -124,6 +136,12 @@ ${windows.map((count, index) => html`<td data-label="${reader.texts.common.days(
 <td data-label="${words.seen}">${ago(reader, seenAt)}</td>
 <td data-label="${words.created}" class="roomy">${ago(reader, createdAt)}</td>
 <td data-label="${words.links}" class="roomy">${profileLinks(steamId)}</td></tr>`;
+}
+
+function totalWords(reader: Reader, total: Total): string {
+  const { players: words } = reader.texts;
+  if (total === undefined) return "";
+  return words.total(`${total.isMore ? "> " : total.isEstimate ? "≈ " : ""}${number(reader, total.count)}`);
 }
 
 /** Where others show the player. */
@@ -147,7 +165,7 @@ function head(choice: Choice, by: Sort["by"], text: string, kind?: "number" | "r
   const next = now === down ? up : now === up ? down : by === "id" ? up : down;
   const state = now === down ? "descending" : now === up ? "ascending" : undefined;
   const arrow = now === down ? " ↓" : now === up ? " ↑" : "";
-  const address = addressOfList(choice, { sort: next === usual ? "" : next, after: "" });
+  const address = addressOfList(choice, { sort: next === usual ? "" : next, after: "", trail: "" });
   return html`<th${kind && html` class="${kind}"`}${state && html` aria-sort="${state}"`}><a href="${address}">${text}${arrow && html`<span aria-hidden="true">${arrow}</span>`}</a></th>`;
 }
 

@@ -4,7 +4,7 @@ import type { Way } from "../database/way.ts";
 import { Refusal } from "../http/refusal.ts";
 import type { Log } from "../log.ts";
 import type { Names } from "../names.ts";
-import { gameId, isSteamId, largestInteger, Malformed, oneOf, type Parser, type SteamId } from "../parse.ts";
+import { gameId, integer, isSteamId, largestInteger, Malformed, oneOf, type Parser, type SteamId } from "../parse.ts";
 import { daysIn, type Lately } from "../players/days.ts";
 import { historyOf } from "../players/deliveries.ts";
 import { playersListIn } from "../players/list.ts";
@@ -24,11 +24,13 @@ import type { Playtime } from "../players/playtime.ts";
 import type { Playtimes } from "../players/playtimes.ts";
 import { removePlayer } from "../players/remove.ts";
 import { exportPlayers } from "../players/table.ts";
+import { type Total, totalsIn } from "../players/total.ts";
 import type { Steam } from "../steam.ts";
 import type { Activity } from "../watch/activity.ts";
 import { firstDrawn } from "./days-chart.ts";
 import { download, formOf, type PageHandler, page, type Request, seeOther } from "./page.ts";
-import { confirmRemoval, type Draft, playerPage } from "./player-page.ts";
+import { pageOfPlayer } from "./player-address.ts";
+import { confirmRemoval, confirmTimes, type Draft, playerPage, type TypedTime } from "./player-page.ts";
 import { addressOfList, type Choice, isOffered, keyOf, playersPage, usualSort } from "./players-page.ts";
 import type { Texts } from "./texts/en.ts";
 
@@ -52,6 +54,7 @@ export function playerRoutes(deps: PlayersDeps): Record<string, PageHandler> {
   const { config, database, playtimes, steam, names, activity, now } = deps;
   const history = historyOf(config.HISTORY);
   const list = playersListIn(database, undefined, () => history.dayOf(now()));
+  const total = totalsIn(database);
   const days = daysIn(database);
   const windows = Object.values(sortedDays).filter((count) => count <= history.keepDays);
   const exporting = atMost(exportsAtOnce);
@@ -62,7 +65,10 @@ export function playerRoutes(deps: PlayersDeps): Record<string, PageHandler> {
       const words = reader.texts.players;
       const choice = choiceIn(query);
       const asked = askedFor(choice, windows);
-      const show = async (found: PlayersPage | undefined, problem?: { text: string; status: number }) =>
+      const show = async (
+        found: (PlayersPage & { total: Total }) | undefined,
+        problem?: { text: string; status: number },
+      ) =>
         page(reader, {
           title: reader.texts.nav.players,
           part: "players",
@@ -85,11 +91,11 @@ export function playerRoutes(deps: PlayersDeps): Record<string, PageHandler> {
         const id = await steam.idOf(asked.name, performance.now() + askMs);
         if (id === undefined) return fail(words.profileUnasked, 503);
         if (id === "no-such-name") return fail(words.profileUnknown, 404);
-        return seeOther(addressOfList(choice, { q: id, after: "" }));
+        return seeOther(addressOfList(choice, { q: id, after: "", trail: "" }));
       }
       const found = await list(asked);
       if (found === "too-slow") return fail(words.tooSlow, 503);
-      return found === "busy" ? fail(words.busy, 503) : show(found);
+      return found === "busy" ? fail(words.busy, 503) : show({ ...found, total: await total(asked.filter) });
     },
 
     "GET /admin/players.csv": async ({ call, reader, query }) => {
@@ -152,7 +158,7 @@ export function playerRoutes(deps: PlayersDeps): Record<string, PageHandler> {
 
   async function show(request: Request, steamId: SteamId, draft?: Draft) {
     const { reader, query } = request;
-    const rows = await playtimes.ofPlayer(steamId);
+    const [rows, edited] = await Promise.all([playtimes.ofPlayer(steamId), playtimes.editsOf(steamId)]);
     const name = rows.length > 0 ? (await names([steamId])).get(steamId) : undefined;
     const today = history.dayOf(now());
     const played =
@@ -170,7 +176,7 @@ export function playerRoutes(deps: PlayersDeps): Record<string, PageHandler> {
       part: "players",
       notice: draft ? { kind: "problem", text: reader.texts.players.notTaken } : notice,
       status: draft ? 400 : rows.length === 0 ? 404 : 200,
-      body: playerPage(reader, { steamId, name, rows, today, played, draft }),
+      body: playerPage(reader, { steamId, name, rows, edited, today, played, draft, list: listIn(query) }),
     });
   }
 
@@ -178,41 +184,76 @@ export function playerRoutes(deps: PlayersDeps): Record<string, PageHandler> {
     const typed = form.get("game") ?? "";
     const game = parsed(gameId, typed);
     if (game === undefined) return show(request, steamId, { ask: typed });
-    const own = `/admin/players/${steamId}/`;
-    if (config.STEAM.KEY === "") return seeOther(`${own}?done=no-key`);
+    const own = pageOfPlayer(steamId, listIn(request.query));
+    const done = (code: string) => seeOther(`${own}${own.includes("?") ? "&" : "?"}done=${code}`);
+    if (config.STEAM.KEY === "") return done("no-key");
     const isAnswered = await steam.ask({ steamId, gameId: game, refresh: true, dropAtMs: performance.now() + askMs });
-    return seeOther(isAnswered ? `${own}?done=asked&game=${game}` : `${own}?done=not-asked`);
+    return done(isAnswered ? `asked&game=${game}` : "not-asked");
   }
 
+  /** Shows what would be changed; what is confirmed then is done. */
   async function correct(request: Request, steamId: SteamId, form: URLSearchParams) {
     const game = gameId(form.get("game"), "game");
-    const typed = { steam: form.get("steam") ?? "", battlemetrics: form.get("battlemetrics") ?? "" };
-    const steamSeconds = parsed(timeText, typed.steam);
-    const bmSeconds = parsed(timeText, typed.battlemetrics);
-    if (steamSeconds === undefined || bmSeconds === undefined)
+    const row = (await playtimes.ofPlayer(steamId)).find((one) => one.gameId === game);
+    const own = pageOfPlayer(steamId, listIn(request.query));
+    const done = (code: string) => seeOther(`${own}${own.includes("?") ? "&" : "?"}done=${code}`);
+    if (!row) return done("gone");
+    const typed = typedTimes(form);
+    const steamSeconds = enteredTime(typed.steam, form.get("steam-was"));
+    const bmSeconds = enteredTime(typed.battlemetrics, form.get("battlemetrics-was"));
+    if (steamSeconds === "wrong" || bmSeconds === "wrong")
       return show(request, steamId, {
         gameId: game,
         ...typed,
-        wrong: { steam: steamSeconds === undefined, battlemetrics: bmSeconds === undefined },
+        wrong: { steam: steamSeconds === "wrong", battlemetrics: bmSeconds === "wrong" },
       });
-    // Only what was changed: beside the form deliveries go on.
-    const changed = (name: string, seconds: number | null) =>
-      seconds === timeText(form.get(name), name) ? undefined : seconds;
-    const correction = {
-      steamSeconds: changed("steam-was", steamSeconds),
-      bmSeconds: changed("battlemetrics-was", bmSeconds),
-    };
-    const own = `/admin/players/${steamId}/`;
-    if (correction.steamSeconds === undefined && correction.bmSeconds === undefined)
-      return seeOther(`${own}?done=same`);
-    const done = await playtimes.correct({ steamId, gameId: game, ...correction, at: now() });
-    await request.changed(`a time of game ${game} edited`, steamId);
-    return seeOther(`${own}?done=${done}`);
+    if (steamSeconds === undefined && bmSeconds === undefined) return done("same");
+    if (form.get("confirmed") !== "yes") {
+      const { reader } = request;
+      const body = confirmTimes(reader, { steamId, row, steamSeconds, bmSeconds, typed, was: wasIn(form), page: own });
+      return page(reader, { title: steamId, part: "players", body });
+    }
+    const outcome = await playtimes.correct({ steamId, gameId: game, steamSeconds, bmSeconds, at: now() });
+    if (outcome === "corrected") await request.changed(`a time of game ${game} edited`, steamId);
+    return done(outcome);
   }
 }
 
+const wasIn = (form: URLSearchParams) => ({
+  steam: form.get("steam-was") ?? "",
+  battlemetrics: form.get("battlemetrics-was") ?? "",
+});
+
+function typedTimes(form: URLSearchParams): { steam: TypedTime; battlemetrics: TypedTime } {
+  const of = (name: string) => ({ hours: form.get(`${name}-hours`) ?? "", minutes: form.get(`${name}-minutes`) ?? "" });
+  return { steam: of("steam"), battlemetrics: of("battlemetrics") };
+}
+
+const wholeNumber = integer({ min: 0, max: largestInteger });
+
+/**
+ * In seconds; null: unknown; undefined: as it was, since beside the form deliveries go on. `was`: the seconds that the form
+ * began with, of which a rest below a minute is no change.
+ */
+export function enteredTime({ hours, minutes }: TypedTime, was: string | null): number | null | undefined | "wrong" {
+  const before = was === null || was === "" ? null : wholeNumber(was, "was");
+  const entered = [hours, minutes].map((text) => text.replace(/\s/g, ""));
+  if (entered.every((text) => text === "")) return before === null ? undefined : null;
+  if (!entered.every((text) => /^[0-9]{0,7}$/.test(text))) return "wrong";
+  const [wholeHours = 0, wholeMinutes = 0] = entered.map(Number);
+  const seconds = wholeHours * 3_600 + wholeMinutes * 60;
+  if (wholeMinutes > 59 && wholeHours > 0) return "wrong";
+  if (seconds > largestInteger) return "wrong";
+  return before !== null && seconds === Math.floor(before / 60) * 60 ? undefined : seconds;
+}
+
+/** The list from which a player's page was opened, as its address has it. */
+function listIn(query: URLSearchParams): string {
+  return addressOfList(choiceIn(new URLSearchParams((query.get("list") ?? "").slice(0, 1_000))));
+}
+
 function choiceIn(query: URLSearchParams): Choice {
-  const of = (name: keyof Choice) => (query.get(name) ?? "").trim();
+  const of = (name: keyof Choice) => (query.get(name) ?? "").trim().slice(0, 2_000);
   return {
     q: of("q"),
     game: of("game"),
@@ -221,6 +262,7 @@ function choiceIn(query: URLSearchParams): Choice {
     status: of("status"),
     sort: of("sort"),
     after: of("after"),
+    trail: of("trail"),
   };
 }
 
@@ -230,6 +272,7 @@ type Meant = Listing | { name: string } | { wrong: keyof Texts["players"]["wrong
 function askedFor(choice: Choice, windows: readonly number[]): Meant {
   const read = <T>(name: keyof Choice, parse: Parser<T>) =>
     choice[name] === "" ? undefined : parse(choice[name], name);
+  if (/battlemetrics\.com\/\S*players\/[0-9]/i.test(choice.q)) return { wrong: "battlemetrics" };
   try {
     const searched: Search | undefined = read("q", search);
     if (searched && "name" in searched) return searched;
@@ -273,15 +316,3 @@ function parsed<T>(parse: Parser<T>, text: string): T | undefined {
     throw error;
   }
 }
-
-/** A playtime as people type it: `7200`, `2.5 h`, `2,5 ч`; null for nothing, which is unknown. */
-export const timeText: Parser<number | null> = (value, place) => {
-  const text = String(value ?? "").replace(/\s/g, "");
-  if (text === "") return null;
-  const [, figure = "", unit = ""] =
-    /^([0-9]{1,15}(?:[.,][0-9]{1,9})?)(h|hours?|ч|час(?:а|ов)?)?\.?$/i.exec(text) ?? [];
-  const seconds = unit === "" ? Number(figure) : Math.round(Number(figure.replace(",", ".")) * 3_600);
-  if (figure === "" || !Number.isInteger(seconds) || seconds > largestInteger)
-    throw new Malformed(place, "whole seconds, or hours such as 2.5 h");
-  return seconds;
-};

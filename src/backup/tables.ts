@@ -144,7 +144,18 @@ const playerNames = table({
   clear: (sql) => sql`truncate player_names`,
 });
 
-export const tables: readonly Table[] = [connections, panelSettings, playtimes, playtimeDays, playerNames];
+const edits = table({
+  name: "edits",
+  columns: {
+    steamId: { column: "steam_id", type: "int8", parse: steamId },
+    gameId: { column: "game_id", type: "int4", parse: gameId },
+    of: { column: "of", type: "text", parse: oneOf(["steam", "battlemetrics"]) },
+    at: { column: "at", type: "timestamptz", parse: instant },
+  },
+  clear: (sql) => sql`truncate edits`,
+});
+
+export const tables: readonly Table[] = [connections, panelSettings, playtimes, playtimeDays, playerNames, edits];
 
 /** How many rows of each table there are. */
 export async function countRows(sql: Sql): Promise<Record<string, number>> {

@@ -1,3 +1,4 @@
+import { idsIn } from "../id-list.ts";
 import { gameId, instant, isSteamId, Malformed, oneOf, type Parser, type SteamId } from "../parse.ts";
 import { type Playtime, type SteamStatus, steamStatuses } from "./playtime.ts";
 
@@ -43,9 +44,12 @@ export type PlayersPage = { players: Playtime[]; next: Cursor | undefined };
 /** What was typed or pasted into the search: the beginning of a Steam ID, or the name of a profile that Steam must look up. */
 export type Search = { idPrefix: string } | { name: string };
 
-/** Takes an ID, its first digits, or the address of a Steam profile, with whatever stands around it. */
+/** Takes an ID in any of its forms, its first digits, or the address of a Steam profile, with whatever stands around it. */
 export const search: Parser<Search> = (value, place) => {
   const text = String(value).replace(/[\s\p{Cf}"'`«»“”„‘’<>]/gu, "");
+  // In the forms of game servers.
+  const [listed] = /STEAM_|U:1:/i.test(text) ? idsIn(text).steamIds : [];
+  if (listed !== undefined) return { idPrefix: listed };
   const [, kind, part] = /^(?:https?:\/\/)?(?:www\.)?steamcommunity\.com\/(profiles|id)\/([^/?#]+)/i.exec(text) ?? [];
   if (kind?.toLowerCase() === "id" && part !== undefined && /^[\w-]{1,64}$/.test(part)) return { name: part };
   const digits = kind === undefined ? text : (part ?? "");

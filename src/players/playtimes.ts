@@ -77,7 +77,23 @@ export function playtimesIn(
             ${steamSeconds === undefined ? sql`` : sql`, steam_seconds = ${steamSeconds}, steam_status = ${status}, steam_checked_at = ${when(steamSeconds)}`}
             ${bmSeconds === undefined ? sql`` : sql`, bm_seconds = ${bmSeconds}, bm_signed_at = ${when(bmSeconds)}`}
           where steam_id = ${steamId} and game_id = ${gameId}`;
-        return count === 0 ? "gone" : "corrected";
+        if (count === 0) return "gone";
+        const edited = { steam: steamSeconds, battlemetrics: bmSeconds };
+        const of = Object.entries(edited).flatMap(([name, seconds]) => (seconds == null ? [] : [name]));
+        await sql`
+          insert into edits (steam_id, game_id, of, at)
+          select ${steamId}, ${gameId}, of, ${at.toISOString()} from unnest(${arrayOf(of, (one) => one)}::text[]) as of
+          on conflict (steam_id, game_id, of) do update set at = excluded.at`;
+        return "corrected";
+      }),
+    /** Which times of a player were set by hand, and nothing was told or asked since: `gameId/steam`, `gameId/battlemetrics`. */
+    editsOf: (steamId: SteamId): Promise<ReadonlySet<string>> =>
+      database.run(async (sql) => {
+        const rows = await sql<{ name: string }[]>`
+          select edits.game_id || '/' || of as name
+          from edits join playtimes using (steam_id, game_id)
+          where steam_id = ${steamId} and edits.at = case of when 'steam' then steam_checked_at else bm_signed_at end`;
+        return new Set(rows.map(({ name }) => name));
       }),
     /** Any stored player, of the given game if there is one. */
     any: (gameId: number | null) =>

@@ -22,6 +22,7 @@ export async function removePlayer(database: Pick<Way, "alone">, steamId: SteamI
         // A delivery that is under way is waited for here. Only a further statement sees the day to which it added.
         const { count } = await sql`delete from playtimes where steam_id = ${steamId}`;
         await sql`delete from playtime_days where steam_id = ${steamId}`;
+        await sql`delete from edits where steam_id = ${steamId}`;
         await sql`delete from player_names where steam_id = ${steamId}`;
         return count;
       },

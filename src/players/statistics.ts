@@ -10,7 +10,7 @@ const sampledPages = 600;
 export const histogramHours = [0, 10, 50, 100, 500, 1_000, 2_000, 5_000];
 
 export type Totals = {
-  /** Players, counted once for each of their games. */
+  /** People, whatever they play. */
   players: number;
   /** The figures are estimates from a part of the rows: there are too many to read them all. */
   isEstimate: boolean;
@@ -46,9 +46,15 @@ export function statisticsIn(database: Pick<Database, "run">, now: () => Date = 
 
 async function readTotals(database: Pick<Database, "run">): Promise<Totals> {
   const facts = await database.run(async (sql) => {
-    const [row] = await sql<{ pages: number; rowsPerPage: number; databaseBytes: number; postgresVersion: string }[]>`
+    const [row] = await sql<
+      { pages: number; rowsPerPage: number; people: number; databaseBytes: number; postgresVersion: string }[]
+    >`
       select pg_relation_size(oid) / current_setting('block_size')::float8 as pages,
         case when relpages > 0 and reltuples > 0 then reltuples::float8 / relpages else 0 end as "rowsPerPage",
+        -- Of all rows the share with a Steam ID of its own, or 0 where Postgres does not know it yet.
+        coalesce((
+          select case when n_distinct < 0 then -n_distinct when reltuples > 0 then n_distinct / reltuples else 0 end
+          from pg_stats where schemaname = current_schema() and tablename = 'playtimes' and attname = 'steam_id'), 0)::float8 as people,
         pg_database_size(current_database())::float8 as "databaseBytes",
         split_part(current_setting('server_version'), ' ', 1) as "postgresVersion"
       from pg_class where oid = 'playtimes'::regclass`;
@@ -58,9 +64,11 @@ async function readTotals(database: Pick<Database, "run">): Promise<Totals> {
   const isEstimate = pages > wholePages;
   const percent = isEstimate ? (100 * sampledPages) / pages : 100;
   const bars = await database.run(
-    (sql) => sql<{ of: "all" | "steam" | "battlemetrics"; bar: number; players: number }[]>`
-      with seen as materialized (select steam_seconds, bm_seconds from playtimes tablesample system (${percent}))
+    (sql) => sql<{ of: "all" | "people" | "steam" | "battlemetrics"; bar: number; players: number }[]>`
+      with seen as materialized (select steam_id, steam_seconds, bm_seconds from playtimes tablesample system (${percent}))
       select 'all' as of, 0 as bar, count(*)::float8 as players from seen
+      union all
+      select 'people', 0, count(distinct steam_id)::float8 from seen
       union all
       select 'steam', width_bucket(steam_seconds, ${boundaries}::int[]), count(*)::float8 from seen
       where steam_seconds is not null group by 2
@@ -76,8 +84,11 @@ async function readTotals(database: Pick<Database, "run">): Promise<Totals> {
     histogramHours.map((_, index) =>
       Math.round((bars.find((bar) => bar.of === of && bar.bar === index + 1)?.players ?? 0) * scale),
     );
+  const people = bars.find((bar) => bar.of === "people")?.players ?? 0;
+  // A part of the rows seldom holds two of one person.
+  const share = facts?.people ? Math.min(1, facts.people) : 1;
   return {
-    players: Math.round(seen * scale),
+    players: isEstimate ? Math.round(seen * scale * share) : people,
     isEstimate,
     steam: histogram("steam"),
     battlemetrics: histogram("battlemetrics"),

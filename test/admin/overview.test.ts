@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
-import { createBrowser, setPanelPassword } from "../support/panel.ts";
+import { createBrowser, setPanelPassword, textOf } from "../support/panel.ts";
 import { startTestService, type TestService } from "../support/service.ts";
 
 const player = (number: number) => String(76561198000000000n + BigInt(number));
@@ -76,6 +76,19 @@ test("names stand beside the newest players, as text", async () => {
   await db.sql`insert into playtimes (steam_id, game_id, bm_seconds) values (${player(1)}, 10, 60)`;
   await db.sql`insert into player_names values (${player(1)}, '<b>Anna</b>', now())`;
   assert.match(await overview(), /<bdi>&lt;b&gt;Anna&lt;\/b&gt;<\/bdi>/);
+});
+
+test("known players are people, whatever they play; the newest name the game once there are two", async () => {
+  await db.sql`truncate playtimes`;
+  await db.sql`insert into playtimes (steam_id, game_id) values (${player(1)}, 393380), (${player(2)}, 393380)`;
+  const fresh = async () => {
+    time = new Date(time.getTime() + 61_000);
+    return textOf(await overview());
+  };
+  assert.match(await fresh(), /Known players 2 /);
+  assert.doesNotMatch(await fresh(), /Player Game Steam/);
+  await db.sql`insert into playtimes (steam_id, game_id) values (${player(2)}, 440)`;
+  assert.match(await fresh(), /Known players 2 .*Player Game Steam .*Squad/);
 });
 
 test("without days kept it has no such charts", async () => {

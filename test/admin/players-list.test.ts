@@ -29,6 +29,8 @@ test("the list is searched, filtered and sorted by its address", async () => {
   const cases: [string, string[]][] = [
     [`?q=${player(1)}`, ["1/440", "1/393380"]],
     [`?q=${encodeURIComponent(` "https://steamcommunity.com/profiles/${player(2)}/games?x=1" `)}`, ["2/393380"]],
+    ["?q=STEAM_0:0:19867137", ["2/393380"]],
+    [`?q=${encodeURIComponent("[U:1:39734274]")}`, ["2/393380"]],
     ["?q=7656119800000", ["1/440", "1/393380", "2/393380"]],
     ["?q=7656119900000", []],
     ["?game=440", ["1/440"]],
@@ -51,16 +53,37 @@ test("the links of a list keep its filter, and the next page goes on behind the 
     insert into playtimes (steam_id, game_id, created_at) select 76561198000001000 + n, 7, '2026-01-01' from generate_series(1, 120) n`;
   let next = "/admin/players/?game=7&sort=id-desc";
   const seen: string[] = [];
+  let lastPage = "";
   for (let pages = 1; next !== ""; pages += 1) {
     assert.ok(pages <= 3);
     const { html } = await browser.get(next);
     seen.push(...[...html.matchAll(/class="id">([0-9]+)</g)].map(([, id]) => id ?? ""));
     assert.ok(html.includes('href="/admin/players.csv?game=7&amp;sort=id-desc"'));
-    assert.equal(html.includes("First page"), pages > 1);
+    assert.equal(html.includes("First page"), pages > 2);
+    assert.match(html, /120 in all/);
     next = (/href="([^"]+)" rel="next"/.exec(html)?.[1] ?? "").replaceAll("&amp;", "&");
-    if (next !== "") assert.match(next, /^\/admin\/players\/\?game=7&sort=id-desc&after=/);
+    if (next !== "") {
+      assert.match(next, /^\/admin\/players\/\?game=7&sort=id-desc&after=/);
+      lastPage = next;
+    }
   }
   assert.equal(seen.length, 120);
+  // And back: by the links, page by page.
+  const back = async (path: string) => {
+    const { html } = await browser.get(path);
+    return {
+      ids: [...html.matchAll(/class="id">([0-9]+)</g)].map(([, id]) => id ?? ""),
+      previous: (/href="([^"]+)" rel="prev"/.exec(html)?.[1] ?? "").replaceAll("&amp;", "&"),
+      player: (/href="(\/admin\/players\/[0-9]+\/[^"]*)"/.exec(html)?.[1] ?? "").replaceAll("&amp;", "&"),
+    };
+  };
+  const last = await back(lastPage);
+  const middle = await back(last.previous);
+  const first = await back(middle.previous);
+  assert.deepEqual([...first.ids, ...middle.ids, ...last.ids], seen);
+  assert.equal(first.previous, "");
+  const opened = await browser.get(middle.player);
+  assert.ok(opened.html.includes(`<a href="${last.previous.replaceAll("&", "&amp;")}">← Back to the list</a>`));
   assert.equal(new Set(seen).size, 120);
 });
 
@@ -102,6 +125,14 @@ test("a wrong parameter is said on the page, and what was typed stays in the for
   assert.equal((await browser.get("/admin/players/?unknown=<script>&done=<script>")).status, 200);
   assert.equal((await browser.get("/admin/players/?q=%FF%FE&after=%")).status, 400);
   assert.ok(!service.logText().includes("a page of the panel failed"));
+});
+
+test("a profile of BattleMetrics is answered with a sentence: its number is no Steam ID", async () => {
+  for (const address of ["https://www.battlemetrics.com/rcon/players/123456789", "battlemetrics.com/players/123"]) {
+    const { status, html } = await browser.get(`/admin/players/?q=${encodeURIComponent(address)}`);
+    assert.equal(status, 400);
+    assert.match(html, /Its number is no Steam ID/);
+  }
 });
 
 test("the address of a profile with a name is looked up by Steam, once, and the ID searched for", async () => {

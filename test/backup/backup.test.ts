@@ -125,7 +125,15 @@ test("every table and column of the schema is in the backup, but for what tells 
   const { sql } = await emptyDatabase(t);
   const left = [
     ...["schema_files", "sessions", "sign_in_links", "wrong_guesses", "replicas", "turns"],
-    ...["hourly_counts", "accepted_requests", "refused_requests", "refused_in_a_row", "alerts", "alert_messages"],
+    ...[
+      "hourly_counts",
+      "accepted_requests",
+      "refused_requests",
+      "refused_in_a_row",
+      "alerts",
+      "alert_messages",
+      "changes",
+    ],
   ];
   const rows = await sql<{ name: string; columns: string[] }[]>`
     select table_name as name, json_agg(column_name order by ordinal_position) as columns

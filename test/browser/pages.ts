@@ -110,7 +110,16 @@ export const cases: Case[] = [
     path: player,
     act: async (page) => {
       await openAll(page);
-      await page.locator("input[name=steam]").fill("much");
+      await page.locator("input[name=steam-hours]").fill("much");
+      await send(page, `form:has(input[value="correct"]) button`);
+    },
+  },
+  {
+    name: "the question before a player's times are changed",
+    path: player,
+    act: async (page) => {
+      await openAll(page);
+      await page.locator("input[name=steam-hours]").fill("41");
       await send(page, `form:has(input[value="correct"]) button`);
     },
   },

@@ -30,7 +30,7 @@ export async function openPlayers() {
         (${player(1)}, 440, null, 'private', '2026-01-02T03:04:05.678Z', null, null, '2026-01-02T00:00:00Z', '2026-01-03T03:04:06Z'),
         (${player(2)}, ${squad}, null, 'unchecked', null, 60, '2026-01-02T03:04:06Z', '2026-01-03T00:00:00Z', '2026-01-01T03:04:06Z')`;
   });
-  afterEach(() => db.sql`truncate playtimes`);
+  afterEach(() => db.sql`truncate playtimes, edits`);
 
   const row = async (steamId: string, gameId = squad) =>
     (

@@ -218,6 +218,14 @@ export const en = {
     exportForSpreadsheet: "Export for Excel",
     exportForSpreadsheetHint:
       "Excel and other spreadsheets open this file without changing the Steam IDs. Hours are whole.",
+    previous: "Previous page",
+    total: (count: string) => `${count} in all`,
+    backToList: "Back to the list",
+    hours: "Hours",
+    minutes: "Minutes",
+    preview: "Next",
+    byHand: "set by hand",
+    editedHint: "It is marked as set by hand until Steam or BattleMetrics tells a later time.",
     next: "Next page",
     first: "First page",
     none: "No player matches.",
@@ -227,7 +235,10 @@ export const en = {
       "This search took too long and was stopped, so that deliveries do not wait. The newest players and Steam IDs are always found quickly; for anything else use Export CSV.",
     busy: "Other searches or exports are still running. Try again in a moment.",
     wrong: {
-      search: "Enter a SteamID64 (17 digits that begin with 76), its first digits, or the address of a Steam profile.",
+      battlemetrics:
+        "This is a profile of BattleMetrics. Its number is no Steam ID: open it, and copy the Steam ID that it shows.",
+      search:
+        "Enter a SteamID64 (17 digits that begin with 76), its first digits, STEAM_0:1:…, [U:1:…], or the address of a Steam profile.",
       game: "Enter the number of a Steam app, such as 393380 for Squad.",
       choice: "There is no such filter. Choose from the lists.",
       after: "That link does not fit this list. Start with the first page.",
@@ -246,9 +257,9 @@ export const en = {
     gameHint: "Number of a Steam app, such as 393380 for Squad.",
     correct: "Edit times",
     correctHint:
-      "Whole seconds, or hours such as 2.5 h; empty means unknown. Later times from Steam or BattleMetrics replace yours.",
+      "Whole hours and minutes; both empty means unknown. Later times from Steam or BattleMetrics replace yours.",
     notTaken: "Nothing was changed. Check the marked field.",
-    wrongTime: "Whole seconds, or hours such as 2.5 h.",
+    wrongTime: "Enter whole hours, and minutes from 0 to 59.",
     remove: "Delete this player's data",
     removeTitle: (steamId: string) => `Delete all data of ${steamId}?`,
     removeWords:
