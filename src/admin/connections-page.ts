@@ -17,7 +17,7 @@ export function connectionList(reader: Reader, standings: readonly Standing[]): 
     return html`<tr>
 <td data-label="${words.connection}" class="text"><span><a href="${pageOf(connection)}">${path}</a><small>${kinds[kind]}</small></span></td>
 <td data-label="${words.state}" class="text">${stateMark(reader, standing)}</td>
-<td data-label="${words.game}">${fixedGameId === null ? common.any : gameName(fixedGameId)}</td>
+<td data-label="${words.game}" class="spare">${fixedGameId === null ? common.any : gameName(fixedGameId)}</td>
 <td data-label="${words.lastAccepted}">${ago(reader, summary?.acceptedAt ?? null)}</td>
 <td data-label="${words.lastRefused}" class="text"><span>${ago(reader, summary?.refusedAt ?? null)}${summary?.refusedCode && html`<small>${refusalWords(reader.texts, summary.refusedCode)}</small>`}</span></td>
 <td data-label="${words.ofDay}" class="number">${dayCounts(reader, summary)}</td>
@@ -29,7 +29,7 @@ export function connectionList(reader: Reader, standings: readonly Standing[]): 
 <div class="card" data-live="connections">${
     standings.length === 0
       ? html`<p class="empty">${words.none}</p>`
-      : html`<table class="stack"><thead><tr><th>${words.connection}</th><th>${words.state}</th><th>${words.game}</th><th>${words.lastAccepted}</th><th>${words.lastRefused}</th><th class="number">${words.ofDay}</th><th>${reader.texts.health.switch}</th></tr></thead><tbody>${rows}</tbody></table>`
+      : html`<table class="stack"><thead><tr><th>${words.connection}</th><th>${words.state}</th><th class="spare">${words.game}</th><th>${words.lastAccepted}</th><th>${words.lastRefused}</th><th class="number">${words.ofDay}</th><th>${reader.texts.health.switch}</th></tr></thead><tbody>${rows}</tbody></table>`
   }</div>`;
 }
 

@@ -52,8 +52,8 @@ const headers = {
 
 export type Page = {
   title: string;
-  /** The part of the panel that it belongs to; undefined when nobody is signed in. */
-  part?: "overview" | "connections" | "players" | "alerts" | "settings";
+  /** The part of the panel that it belongs to; undefined when nobody is signed in, and there is no menu. */
+  part?: "none" | "overview" | "connections" | "players" | "alerts" | "settings";
   /** How much on it needs the operator; the browser's tab shows it. */
   warnings?: number;
   /** The message on top: what was just done, or why it was not. */

@@ -2,7 +2,7 @@ import { gzipSync } from "node:zlib";
 import { type Change, noteChange } from "../changes.ts";
 import type { Answer, Call, Handler } from "../http/call.ts";
 import { takesGzip } from "../http/encoding.ts";
-import { refusalOf } from "../http/refusal.ts";
+import { type RefusalCode, refusalOf } from "../http/refusal.ts";
 import { refusalLog } from "../http/refusal-log.ts";
 import { router } from "../http/router.ts";
 import { type ListActivityDeps, listActivityRoutes } from "./activity.ts";
@@ -12,7 +12,7 @@ import type { ConnectionsDeps } from "./connection.ts";
 import { connectionsRoutes } from "./connections.ts";
 import { cookie, cookieIn } from "./cookies.ts";
 import { type OverviewDeps, overviewRoutes } from "./overview.ts";
-import { formOf, type PageHandler, type Request, seeOther } from "./page.ts";
+import { formOf, type PageHandler, seeOther } from "./page.ts";
 import { type PlayersDeps, playerRoutes } from "./players.ts";
 import { problemPage } from "./problem-page.ts";
 import { languageOf, type Reader, readerOf } from "./reader.ts";
@@ -62,7 +62,7 @@ export function createPanel(deps: PanelDeps): Handler {
       const chosen = (await formOf(request)).get("language");
       const language = languages.find((one) => one === chosen);
       const kept = { isHttps: visitor.isHttps(request.call), seconds: languageSeconds };
-      return seeOther(backTo(request), language ? [cookie("language", language, kept)] : []);
+      return seeOther(pageBefore(request.call), language ? [cookie("language", language, kept)] : []);
     }),
     ...mapped(open, asPage),
     ...mapped(closed, (handler) => asPage(signedIn(handler))),
@@ -83,7 +83,7 @@ export function createPanel(deps: PanelDeps): Handler {
     } catch (error) {
       const refusal = refusalOf(error);
       if (refusal.code === "internal") log.error("a page of the panel failed", { error, withStack: true });
-      return problemPage(readerFor(call), refusal.status, refusal.code, refusal.headers);
+      return problem(call, refusal.status, refusal.code, refusal.headers);
     }
   };
 
@@ -113,9 +113,9 @@ export function createPanel(deps: PanelDeps): Handler {
       // Background refreshes must not keep a session alive.
       const isUse = call.headers["x-refresh"] === undefined;
       if (token !== undefined && (await signIns.isSignedIn({ token, isUse }))) return handler(request);
-      const next = pageToReturnTo(
-        call.method === "POST" ? "/admin/" : `${call.path}${call.search() && `?${call.search()}`}`,
-      );
+      // A form leads back to the page that holds it.
+      const here = `${call.path}${call.search() && `?${call.search()}`}`;
+      const next = call.method === "POST" ? pageBefore(call) : pageToReturnTo(here);
       return seeOther(`/admin/sign-in/?${new URLSearchParams({ next })}`);
     };
   }
@@ -123,6 +123,12 @@ export function createPanel(deps: PanelDeps): Handler {
   function readerFor(call: Call): Reader {
     const chosen = cookieIn(call, "language");
     return readerOf(languageOf(chosen, call.headers["accept-language"], config.DJANGO.LANGUAGE_CODE), now());
+  }
+
+  function problem(call: Call, status: number, code: RefusalCode | "cross-site", headers: Record<string, string> = {}) {
+    // Whether the session is still good is not asked: the database may be what is away.
+    const hasSession = /(?:^|; *)session-/.test(call.headers.cookie ?? "");
+    return problemPage(readerFor(call), { status, code, headers, hasMenu: hasSession, back: pageBefore(call) });
   }
 
   /** Logs both values, since a proxy that hides our address looks like another site. */
@@ -135,15 +141,15 @@ export function createPanel(deps: PanelDeps): Handler {
       publicUrl: config.SERVER.PUBLIC_URL || "not set",
       ...(site === undefined ? {} : { secFetchSite: String(site).slice(0, 20) }),
     });
-    return problemPage(readerFor(call), 403, "cross-site");
+    return problem(call, 403, "cross-site");
   }
 }
 
 const languageSeconds = 365 * 86_400;
 
 /** Only the path is used, so that it cannot lead to another site. */
-function backTo({ call }: Request): string {
-  const referrer = call.headers.referer ?? "";
+function pageBefore({ headers }: Call): string {
+  const referrer = headers.referer ?? "";
   const { pathname, search } = URL.canParse(referrer) ? new URL(referrer) : { pathname: "", search: "" };
   return pageToReturnTo(pathname + search);
 }

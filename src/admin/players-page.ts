@@ -116,7 +116,7 @@ function playersTable(
     next &&
     html`<a class="button" href="${addressOfList(choice, { after: cursorText(next), trail: [...trail, choice.after].slice(-longestTrail).join("~") })}" rel="next">${words.next} →</a>`;
   const list = addressOfList(choice);
-  return html`<table class="stack"><thead><tr>${head(choice, "id", words.player)}<th>${words.game}</th>${head(choice, "steam", "Steam", "number")}${head(choice, "battlemetrics", words.battlemetrics, "number")}${sortedColumns(reader, choice, windows)}${head(choice, "created", words.created, "roomy")}<th class="roomy">${words.links}</th></tr></thead>
+  return html`<table class="stack"><thead><tr>${head(choice, "id", words.player)}<th class="spare">${words.game}</th>${head(choice, "steam", "Steam", "number")}${head(choice, "battlemetrics", words.battlemetrics, "number")}${sortedColumns(reader, choice, windows)}${head(choice, "created", words.created, "roomy")}<th class="roomy">${words.links}</th></tr></thead>
 <tbody>${players.map((player) => row(reader, player, { names, windows, list, lately: lately.get(keyOf(player)) }))}</tbody></table>
 <p class="row pager">${first}${previous}${more}<span class="quiet">${totalWords(reader, total)}</span></p>`;
 }
@@ -129,7 +129,7 @@ function row(
   const words = reader.texts.players;
   return html`<tr>
 <td data-label="${words.player}">${playerCell(steamId, names, list)}</td>
-<td data-label="${words.game}">${gameName(gameId)}</td>
+<td data-label="${words.game}" class="spare">${gameName(gameId)}</td>
 <td data-label="Steam" class="number"><div>${hours(reader, steamSeconds)}${steamStatus !== "ok" && html`<small>${reader.texts.status[steamStatus]}</small>`}</div></td>
 <td data-label="${words.battlemetrics}" class="number">${hours(reader, bmSeconds)}</td>
 ${windows.map((count, index) => html`<td data-label="${reader.texts.common.days(count)}" class="number">${hours(reader, lately?.seconds[index] ?? null)}</td>`)}

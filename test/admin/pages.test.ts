@@ -13,6 +13,7 @@ import { histogramHours } from "../../src/players/statistics.ts";
 import type { Standing } from "../../src/watch/health.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { createBrowser, setPanelPassword, textOf } from "../support/panel.ts";
+import { fillPanel, someSteamId } from "../support/panel-data.ts";
 import { insertConnections, startTestService, type TestService } from "../support/service.ts";
 
 const hostile = [
@@ -181,6 +182,39 @@ test("every page opens, in both languages, with and without rows, and names what
   const ofConnections = ["battlemetrics/bm", "battlemetrics/set-up/bm", "battlemetrics/settings/bm", "script/plugin"];
   for (const path of [...pages, ...ofConnections.map((one) => `/admin/connections/${one}/`)]) await open(path);
   assert.match(textOf((await browser.get("/admin/")).html), /Steam no key/);
+});
+
+test("a page with all that it loads weighs under 15 KB, with a busy panel's data too", async () => {
+  const busy = await createTestDatabase();
+  await fillPanel(busy);
+  await setPanelPassword(busy);
+  const full = await startTestService(busy);
+  try {
+    const browser = createBrowser(full);
+    await browser.signIn();
+    const zipped = async (path: string) => gzipSync((await browser.get(path)).html).length;
+    const assets = [...(await browser.get("/admin/")).html.matchAll(/(?:href|src)="(\/admin\/assets\/[^"]+)"/g)];
+    const paths = [...new Set(assets.map(([, path]) => path ?? ""))];
+    assert.equal(paths.length, 3);
+    const shared = (await Promise.all(paths.map(zipped))).reduce((sum, bytes) => sum + bytes, 0);
+    const eu = "/admin/connections/battlemetrics/eu-1/";
+    const player = `/admin/players/${someSteamId(11)}/`;
+    for (const path of [
+      "/admin/",
+      "/admin/?range=30d",
+      eu,
+      `${eu}?range=7d`,
+      "/admin/players/",
+      player,
+      "/admin/settings/",
+    ]) {
+      const bytes = shared + (await zipped(path));
+      assert.ok(bytes < 15_000, `${path}: ${bytes} bytes`);
+    }
+  } finally {
+    await full.stop();
+    await busy.drop();
+  }
 });
 
 test("the overview says that Steam works only after an answer, and writes sizes as the language does", () => {

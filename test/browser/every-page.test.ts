@@ -22,8 +22,9 @@ const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.
 const desk = { width: 1280, height: 900 };
 const phone = { width: 390, height: 844 };
 const smallPhone = { width: 320, height: 600 };
-/** Where tables begin to be tables. */
-const tablet = { width: 961, height: 600 };
+/** Where tables begin to be tables: on a tablet, and on a desk at 200 %. */
+const tablet = { width: 641, height: 600 };
+const wideTablet = { width: 961, height: 600 };
 
 /** Each screen with each colours, and each of them in both languages. */
 const looks = {
@@ -98,7 +99,7 @@ describe("every page", { skip, concurrency: 2 }, () => {
             await page.emulateMedia({ colorScheme });
             assert.deepEqual(await found(page), [], `${viewport.width} px, ${colorScheme}`);
           }
-          for (const viewport of [smallPhone, phone, tablet, desk]) {
+          for (const viewport of [smallPhone, phone, tablet, wideTablet, desk]) {
             await page.setViewportSize(viewport);
             assert.deepEqual(await page.evaluate(tooWide), [], `${viewport.width} px`);
           }

@@ -96,6 +96,34 @@ function nameBars() {
 showLocalTimes();
 nameBars();
 
+// What was typed survives a change of the language and the end of a session: the same page gets it back.
+const isSignIn = location.pathname === "/admin/sign-in/";
+const draftName = "draft";
+
+function restoreDraft() {
+  const draft = JSON.parse(sessionStorage.getItem(draftName) ?? "null");
+  if (!draft) return;
+  if (isSignIn) return sessionStorage.setItem(draftName, JSON.stringify({ ...draft, isInterrupted: true }));
+  sessionStorage.removeItem(draftName);
+  if (!draft.isInterrupted || draft.page !== location.pathname) return;
+  for (const [id, value] of draft.fields) {
+    const field = document.getElementById(id);
+    if (!field || field.value === value) continue;
+    field.value = value;
+    field.closest("details")?.setAttribute("open", "");
+    field.dispatchEvent(new Event("input"));
+  }
+}
+
+document.addEventListener("submit", ({ target }) => {
+  const isInterrupted = target.classList.contains("languages");
+  if (isSignIn && !isInterrupted) return;
+  const fields = [...document.querySelectorAll("main :is(input, select, textarea)[id]:not([type=password])")];
+  const typed = fields.map(({ id, value }) => [id, value]);
+  sessionStorage.setItem(draftName, JSON.stringify({ page: location.pathname, fields: typed, isInterrupted }));
+});
+restoreDraft();
+
 // What is live is loaded again now and then while somebody looks, and says so when that fails.
 const everyMs = 10_000;
 const patienceMs = 4_000;
