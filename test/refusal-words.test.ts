@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { after, before, beforeEach, describe, test } from "node:test";
 import { brotliCompressSync, deflateSync, gzipSync } from "node:zlib";
+import { reasonRu } from "../src/admin/texts/reasons-ru.ts";
 import { cli } from "./support/cli.ts";
 import { createTestDatabase, environmentOf, type TestDatabase } from "./support/database.ts";
 import {
@@ -37,6 +38,9 @@ beforeEach(() => {
   service.lines.length = 0;
 });
 
+/** What the tests below were told, for the last of them. */
+const told = new Set<string>();
+
 type Sent = { path?: string; body?: string | Buffer; headers?: Record<string, string>; method?: string };
 
 /** Sends one request, to the script's address if none is named, and gives what is answered. */
@@ -47,6 +51,8 @@ async function send({ path = "/get-playtime/plugin/", body = query, headers = {}
     ...(method === "GET" ? {} : { body: typeof body === "string" ? body : new Uint8Array(body) }),
   });
   const { code, detail } = (await response.json()) as { code: string; detail: string };
+  // As it is kept: without the excerpt of the body.
+  if (response.status === 400 || response.status === 401) told.add(detail.replace(/, (?:at|behind) “[^”]*”/, ""));
   return { status: response.status, code, detail };
 }
 
@@ -256,4 +262,13 @@ test("requests to nearly our addresses, and by another method are in the log, in
       ) ?? [];
     return Number(count);
   }
+});
+
+test("in Russian no reason that was kept stays English", async () => {
+  // Names, headers and figures are the same in every language.
+  const same =
+    /X-[\w-]+|\w+-Signature|Authorization|Bearer|BattleMetrics|Steam ?ID\w*|HMAC-SHA256|SHA-?\d+|MD5|openssl|sha256sum|base64|JSON|UTF-\d+|gzip|deflate|br\b|`[^`]*`|<[^>]*>|\/[\w/-]*\/|\b[ts]=|\bs1\b|steam_ids?|game_id|playtime|org_playtime|is_need_update|days|NUL|true|false|[0-9a-f]{8}\b|\d{4}-\d\d-\d\dT[\d:.]+Z|0x|sha\d+=/g;
+  const left = [...told].map(reasonRu).filter((text) => /[a-z]{2,}/i.test(text.replace(same, "")));
+  assert.deepEqual(left, []);
+  assert.ok(told.size > 40, `${told.size} reasons`);
 });

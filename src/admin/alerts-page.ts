@@ -1,7 +1,7 @@
 import { type Html, html } from "../html.ts";
 import type { Channel, Sent } from "../watch/alert-channels.ts";
 import type { StoredMessage } from "../watch/alert-store.ts";
-import { moment, number, type Reader } from "./reader.ts";
+import { moment, number, type Reader, reasonWords } from "./reader.ts";
 
 const channelNames: Record<Channel, string> = { discord: "Discord", telegram: "Telegram", url: "URL" };
 
@@ -21,7 +21,7 @@ export function alertsPage(reader: Reader, { channels, messages, tested }: Shown
 <form method="post"><button name="action" value="test">${words.test}</button></form>`
   }${tested.map(
     ({ channel, outcome }) =>
-      html`<p class="notice ${outcome.isSent ? "done" : "problem"}" role="${outcome.isSent ? "status" : "alert"}">${channelNames[channel]}: ${outcome.isSent ? words.sent : outcome.problem}</p>`,
+      html`<p class="notice ${outcome.isSent ? "done" : "problem"}" role="${outcome.isSent ? "status" : "alert"}">${channelNames[channel]}: ${outcome.isSent ? words.sent : reasonWords(reader, outcome.problem)}</p>`,
   )}</section>
 <section class="card" data-live="alerts"><h2>${words.newest}</h2>${messagesTable(reader, messages)}</section>`;
 }
@@ -42,7 +42,8 @@ function messagesTable(reader: Reader, messages: readonly StoredMessage[]): Html
 function outcomeOf(reader: Reader, { sentAt, nextTryAt, problem, tries }: StoredMessage): Html {
   const { alerts: words } = reader.texts;
   if (sentAt !== null) return html`${words.sent}`;
-  const reason = problem !== null && html`<small>${problem} (${words.tries}: ${number(reader, tries)})</small>`;
+  const reason =
+    problem !== null && html`<small>${reasonWords(reader, problem)} (${words.tries}: ${number(reader, tries)})</small>`;
   if (nextTryAt === null) return html`<span class="warning">${words.givenUp}</span>${reason}`;
   if (problem === null) return html`${words.waiting}`;
   return html`<span class="warning">${words.tryAgain} ${moment(reader, nextTryAt)}</span>${reason}`;

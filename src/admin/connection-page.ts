@@ -7,7 +7,7 @@ import { keptRequests } from "../watch/write.ts";
 import { endedWords, endings, legend, rangeLinks, spansChart } from "./charts.ts";
 import { connectionHead, pageOf, standingCard } from "./connection-parts.ts";
 import { playerCell, playerInLine } from "./player-cell.ts";
-import { moment, number, type Reader } from "./reader.ts";
+import { moment, number, type Reader, reasonWords } from "./reader.ts";
 import { cureOf, refusalWords } from "./state-words.ts";
 
 /** So many accepted requests are shown at first. */
@@ -65,7 +65,7 @@ function refusedTable(reader: Reader, requests: readonly RefusedRequests[], name
     const count = alike.reduce((sum, one) => sum + one.count, 0);
     const details = alike.map(
       (one) =>
-        html`<li>${moment(reader, one.at)} · ${number(reader, one.count)} × ${one.reason}<small>${one.steamId === null ? "–" : playerInLine(one.steamId, names)} · ${milliseconds(reader, one.durationMs)} · ${one.requestId ?? "–"}</small></li>`,
+        html`<li>${moment(reader, one.at)} · ${number(reader, one.count)} × ${reasonWords(reader, one.reason)}<small>${one.steamId === null ? "–" : playerInLine(one.steamId, names)} · ${milliseconds(reader, one.durationMs)} · ${one.requestId ?? "–"}</small></li>`,
     );
     return html`<tr><td data-label="${words.time}">${moment(reader, alike[0]?.at ?? null)}</td><td data-label="${words.reason}" class="text"><span>${refusalWords(reader.texts, code)}<small><code>${code}</code> ${cureOf(reader.texts, code)}</small></span></td><td data-label="${words.times}" class="number">${number(reader, count)}</td></tr>
 <tr class="details"><td colspan="3" class="text"><details id="refused-${code}"><summary>${health.details}</summary><ul>${details}</ul></details></td></tr>`;

@@ -12,7 +12,7 @@ import { endedWords, endings, histogram, legend, rangeLinks, spansChart } from "
 import { pageOf } from "./connection-parts.ts";
 import { everybodysDays } from "./days-chart.ts";
 import { playerCell } from "./player-cell.ts";
-import { ago, bytes, gameName, hours, number, type Reader } from "./reader.ts";
+import { ago, bytes, gameName, hours, number, type Reader, reasonWords } from "./reader.ts";
 
 export type Overview = {
   totals: Totals;
@@ -77,7 +77,7 @@ function steamState(reader: Reader, { steam, hasKey }: Overview): Html {
   if (at === null && steam.breaker === "closed") return html`<span class="state off">${words.noAnswer}</span>`;
   const last = html`<small>${at === null ? words.noAnswer : html`${words.lastAnswer} ${ago(reader, at)}`}</small>`;
   if (steam.breaker === "closed") return html`<span class="state good">${words.steamWorks}</span>${last}`;
-  return html`<span class="state bad">${words.steamFails}</span><small>${steam.reason}</small>${last}`;
+  return html`<span class="state bad">${words.steamFails}</span><small>${reasonWords(reader, steam.reason)}</small>${last}`;
 }
 
 function newestTable(reader: Reader, { newest: players, names }: Overview): Html {
@@ -109,11 +109,11 @@ function warningWords(reader: Reader, warning: Warning): Html {
   if ("connection" in warning) {
     const { kind, path } = warning.connection;
     const link = html`<a href="${pageOf(warning.connection)}">${reader.texts.kinds[kind]} ${path}</a>`;
-    return html`<strong>${link}</strong>: ${warnings[warning.code]} ${"reason" in warning && html`<code>${warning.reason}</code> `}${warning.at !== null && html`(${ago(reader, warning.at)})`}`;
+    return html`<strong>${link}</strong>: ${warnings[warning.code]} ${"reason" in warning && html`<code>${reasonWords(reader, warning.reason)}</code> `}${warning.at !== null && html`(${ago(reader, warning.at)})`}`;
   }
   if (warning.code === "no-connection")
     return html`${warnings["no-connection"]} <a href="/admin/connections/new/battlemetrics/">${reader.texts.connections.add.battlemetrics}</a>`;
   if (warning.code === "steam-fails")
-    return html`${warnings["steam-fails"]} ${warning.reason && `(${warning.reason})`}`;
+    return html`${warnings["steam-fails"]} ${warning.reason && `(${reasonWords(reader, warning.reason)})`}`;
   return html`${warnings[warning.code]}`;
 }

@@ -1,5 +1,6 @@
 import { type Html, html } from "../html.ts";
 import type { Texts } from "./texts/en.ts";
+import { reasonRu } from "./texts/reasons-ru.ts";
 import { type Language, languages, texts } from "./texts/texts.ts";
 
 /** Who looks at a page: the language, and the moment from which "5 minutes ago" counts. */
@@ -32,6 +33,9 @@ export function readerOf(language: Language, now: Date): Reader {
 /** What people call a game; others than Squad by their number. */
 export const gameName = (gameId: number) => (gameId === 393_380 ? "Squad" : String(gameId));
 
+/** A reason as it was kept, which is in English. */
+export const reasonWords = ({ language }: Reader, kept: string) => (language === "ru" ? reasonRu(kept) : kept);
+
 export function number({ language }: Reader, value: number, digits = 0): string {
   const key = `${language} ${digits}`;
   const format = formats.get(key) ?? new Intl.NumberFormat(language, { maximumFractionDigits: digits });
@@ -46,7 +50,7 @@ const formats = new Map<string, Intl.NumberFormat>();
 export function hours(reader: Reader, seconds: number | null): Html {
   if (seconds === null) return html`<span class="quiet">${reader.texts.common.unknown}</span>`;
   const digits = seconds < 360_000 ? 1 : 0;
-  return html`<span title="${number(reader, seconds)} s">${number(reader, seconds / 3_600, digits)} ${reader.texts.common.hours}</span>`;
+  return html`<span title="${number(reader, seconds)} ${reader.texts.common.s}">${number(reader, seconds / 3_600, digits)} ${reader.texts.common.hours}</span>`;
 }
 
 /** How long ago a time was, in words; the exact time shows on hover. `at` is ISO 8601 text. */
