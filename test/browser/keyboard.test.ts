@@ -3,9 +3,10 @@ import { describe, test } from "node:test";
 import type { Page } from "playwright-core";
 import { openWindow, panelSuite, signInOn, skip } from "../support/chromium.ts";
 import { panelPassword } from "../support/panel.ts";
+import { fillPanel, someSteamId } from "../support/panel-data.ts";
 
 describe("the keyboard", { skip }, () => {
-  const suite = panelSuite();
+  const suite = panelSuite(fillPanel);
 
   test("suffices from the sign-in to a new connection and its examples, and shows where it is", async () => {
     const { page, complaints } = await openWindow(suite.browser);
@@ -20,7 +21,7 @@ describe("the keyboard", { skip }, () => {
     await page.keyboard.press("Enter");
     await page.waitForURL(/new/);
     await tabTo(page, "Path");
-    await page.keyboard.type("squadjs");
+    await page.keyboard.type("by-keyboard");
     await tabTo(page, "Create");
     await page.keyboard.press("Space");
     await page.getByText("Connection created.").waitFor();
@@ -37,6 +38,46 @@ describe("the keyboard", { skip }, () => {
     await tabTo(page, "RU", { backwards: true });
     await page.keyboard.press("Space");
     await page.locator("html[lang=ru]").waitFor();
+    assert.deepEqual(complaints(), []);
+  });
+
+  test("suffices on the overview: another range, the bars of a chart, and a player", async () => {
+    const { page } = await openWindow(suite.browser);
+    await signInOn(page, suite.service.url, panelPassword);
+    await tabTo(page, "7 days");
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/range=7d/);
+    await tabTo(page, "Deliveries, 7 days");
+    await page.keyboard.press("Home");
+    await page
+      .locator("output")
+      .first()
+      .getByText(/accepted/)
+      .waitFor();
+    await tabTo(page, "Values");
+    await page.keyboard.press("Enter");
+    await page.locator("#values-battlemetrics[open]").waitFor();
+    await tabTo(page, someSteamId(0));
+    await page.keyboard.press("Enter");
+    await page.waitForURL(`**/admin/players/${someSteamId(0)}/`);
+  });
+
+  test("suffices to see the activity of a list, and to keep it as a table", async () => {
+    const { page, complaints } = await openWindow(suite.browser);
+    await signInOn(page, suite.service.url, panelPassword);
+    await page.goto(`${suite.service.url}/admin/activity/`);
+    await tabTo(page, "Steam IDs");
+    await page.keyboard.type(`${someSteamId(1)} // owner`);
+    await page.keyboard.press("Enter");
+    await page.keyboard.type(someSteamId(3));
+    await tabTo(page, "Show");
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/ids=/);
+    assert.equal(await page.locator("tbody tr").count(), 2);
+    await tabTo(page, "Export CSV");
+    const downloading = page.waitForEvent("download");
+    await page.keyboard.press("Enter");
+    assert.match((await downloading).suggestedFilename(), /^activity-\d{4}-\d\d-\d\d\.csv$/);
     assert.deepEqual(complaints(), []);
   });
 

@@ -133,9 +133,12 @@ describe("the main path", { skip }, () => {
       assert.equal(await page.locator("tbody tr").count(), 1);
       await click("link", boris);
       await page.getByText("Edit times").click();
-      await page.getByLabel("BattleMetrics time").fill("2.5 h");
+      await page.locator("input[name=battlemetrics-hours]").fill("2");
+      await page.locator("input[name=battlemetrics-minutes]").fill("30");
+      await click("button", "Next");
+      await sees("2 h 30 min (9,000 seconds)");
       await click("button", "Save");
-      await sees("9,000");
+      await sees("set by hand");
 
       await click("link", "Players");
       const downloading = page.waitForEvent("download");
