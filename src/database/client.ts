@@ -12,6 +12,8 @@ export type ClientOptions = {
   host?: Host;
   /** After how long the server ends a statement; 0: never; undefined: the server's own setting. */
   statementMs?: number | undefined;
+  /** Plan a prepared statement anew for its values each time. */
+  plansAnew?: boolean;
   /** Told when a connection has ended, for whatever reason. */
   onclose?: () => void;
 };
@@ -21,11 +23,14 @@ export type ClientOptions = {
  * UTC with milliseconds. Throws Malformed for an address that makes no sense.
  */
 export function createClient(address: Address, max: number, options: ClientOptions = {}): Sql {
-  const { statementMs, onclose = () => {} } = options;
+  const { statementMs, plansAnew = false, onclose = () => {} } = options;
   const { hosts, database, user, password, sslmode, prepare, startup } = targetOf(address);
   const host = options.host ?? hosts[0] ?? { host: "localhost", port: 5432 };
   // As text: the driver would leave out the number 0.
-  const limit: Record<string, string> = statementMs === undefined ? {} : { statement_timeout: String(statementMs) };
+  const limit: Record<string, string> = {
+    ...(statementMs === undefined ? {} : { statement_timeout: String(statementMs) }),
+    ...(plansAnew ? { plan_cache_mode: "force_custom_plan" } : {}),
+  };
   // The driver takes whatever is missing here from PG… environment variables.
   const said = {
     host: host.host,

@@ -46,7 +46,14 @@ export function connect(address: Address, log: Log, options: ConnectOptions = {}
     users: "deliveries and queries",
     log,
   });
-  const aside = createWay({ server, connections: connections.aside, longAtOnce, users: "panel and backups", log });
+  const aside = createWay({
+    server,
+    connections: connections.aside,
+    longAtOnce,
+    plansAnew: true,
+    users: "panel and backups",
+    log,
+  });
   let lastAnswer: { at: number; answers: Promise<boolean> } | undefined;
 
   async function isWritable(): Promise<boolean> {

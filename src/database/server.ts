@@ -22,9 +22,10 @@ export function createServer(address: Address, log: Log): Server {
   const among = createHosts(address, hosts, log);
   let isLimited = true;
   return {
-    client: async ({ statementMs, ...options }) => {
+    client: async ({ statementMs, plansAnew, ...options }) => {
       const host = await among.writable();
-      return createClient(address, 1, { ...options, host, statementMs: isLimited ? statementMs : undefined });
+      const limit = isLimited ? { statementMs, ...(plansAnew === undefined ? {} : { plansAnew }) } : {};
+      return createClient(address, 1, { ...options, host, ...limit });
     },
     lost: among.forget,
     refusedLimit: (error) => {

@@ -42,6 +42,11 @@ export type WayOptions = {
   connections: number;
   /** How many of them may be `alone` at the same time. */
   longAtOnce: number;
+  /**
+   * Its statements read from a few rows to a whole table, by their values: a plan for any values, which Postgres would keep,
+   * takes a year's top list four times as long. Planning takes a part of a millisecond.
+   */
+  plansAnew?: boolean;
   /** Who uses this way, for the log. */
   users: string;
   log: Log;
@@ -58,7 +63,7 @@ const refusedMs = 2_000;
 const pauseMs = 50;
 const pauseMostMs = 400;
 
-export function createWay({ server, connections, longAtOnce, users, log }: WayOptions) {
+export function createWay({ server, connections, longAtOnce, plansAnew = false, users, log }: WayOptions) {
   const seats = createSeats(connections, longAtOnce);
   let closing = false;
   let awayReason = "";
@@ -134,7 +139,7 @@ export function createWay({ server, connections, longAtOnce, users, log }: WayOp
   }
 
   async function openIn(seat: Seat): Promise<Sql> {
-    const client: Sql = await server.client({ statementMs, onclose: () => loseOne(client) });
+    const client: Sql = await server.client({ statementMs, plansAnew, onclose: () => loseOne(client) });
     seat.client = client;
     return client;
   }

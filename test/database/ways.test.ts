@@ -120,6 +120,14 @@ test("however much is asked, there are at most 5 connections for deliveries and 
   assert.equal(database.status().connections, 7);
 });
 
+test("panel and lists have each statement planned for its values; deliveries keep their plans", async (t) => {
+  const { database } = opened();
+  t.after(database.close);
+  const modeOf = (sql: Sql) => sql<{ mode: string }[]>`select current_setting('plan_cache_mode') as mode`;
+  assert.deepEqual([...(await database.aside.run(modeOf))], [{ mode: "force_custom_plan" }]);
+  assert.deepEqual([...(await database.run(modeOf))], [{ mode: "auto" }]);
+});
+
 test("long work, one at a time, leaves the panel a connection, and is not ended by the limit of time", async (t) => {
   const { database } = opened();
   t.after(database.close);
