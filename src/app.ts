@@ -17,7 +17,7 @@ import { historyOf } from "./players/deliveries.ts";
 import { namesIn } from "./players/names.ts";
 import { playtimesIn } from "./players/playtimes.ts";
 import { query } from "./query.ts";
-import { everyTwoSeconds, openSettings } from "./settings.ts";
+import { everyTwoSeconds, settingsIn } from "./settings.ts";
 import { createSteam } from "./steam.ts";
 import { top } from "./top.ts";
 import { version } from "./version.ts";
@@ -30,7 +30,9 @@ import { webhook } from "./webhook.ts";
 
 /** Every address of the service. */
 export async function createApp({ config: given, database, port, log, now = () => new Date() }: AppDeps) {
-  const settings = await openSettings(given, database.aside);
+  const settings = settingsIn(given, database.aside);
+  // What cannot be read now is read in two seconds: it is no reason not to start.
+  await settings.refresh().catch((error) => log.debug("the settings of the panel could not be read", { error }));
   const config = settings.inForce;
   const stopFollowing = everyTwoSeconds([settings.refresh, changesIn(database.aside, log)], log);
   const directory = await openDirectory(database, log);

@@ -3,7 +3,7 @@ import { settings as all, type Config } from "./config.ts";
 import type { Database } from "./database/connect.ts";
 import type { Log } from "./log.ts";
 import { configPasswordName, passwordName } from "./panel-settings.ts";
-import type { Parser } from "./parse.ts";
+import { Malformed, type Parser } from "./parse.ts";
 
 type Place = {
   /** As the config file calls it. */
@@ -67,8 +67,8 @@ export type Settings = {
   refresh: () => Promise<void>;
 };
 
-/** What is in force on this database. While the database is away, what was read last stays. */
-export async function openSettings(config: Config, database: Pick<Database, "run">): Promise<Settings> {
+/** What is in force on this database, once `refresh` has read it. While the database is away, what was read last stays. */
+export function settingsIn(config: Config, database: Pick<Database, "run">): Settings {
   const inForce = {
     ...config,
     SERVER: { ...config.SERVER },
@@ -83,10 +83,9 @@ export async function openSettings(config: Config, database: Pick<Database, "run
         select name, value from panel_settings where name not in (${passwordName}, ${configPasswordName})`,
     );
     const stored = new Map(rows.map(({ name, value }) => [name, value]));
-    for (const name of settingNames) if (!isFixed(name)) places[name].put(inForce, stored.get(name) ?? "");
+    for (const name of settingNames) if (!isFixed(name)) places[name].put(inForce, usable(name, stored.get(name)));
   }
 
-  await refresh();
   return {
     inForce,
     isFixed,
@@ -103,6 +102,16 @@ export async function openSettings(config: Config, database: Pick<Database, "run
       await refresh();
     },
   };
+}
+
+/** A backup that was changed by hand may hold anything. */
+function usable(name: SettingName, value = ""): string {
+  try {
+    return places[name].parse(value, name);
+  } catch (error) {
+    if (error instanceof Malformed) return "";
+    throw error;
+  }
 }
 
 const everyMs = 2_000;

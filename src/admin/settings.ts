@@ -98,5 +98,7 @@ export function settingsRoutes({ config, settings }: SettingsPageDeps): Record<s
 /** The set-up page of a connection has this field too. */
 function backFrom(form: URLSearchParams): string {
   const from = form.get("from") ?? "";
-  return /^\/admin\/connections\/[a-z]+\/set-up\/[^/?#]+\/$/.test(from) ? from : "/admin/settings/?done=public-url";
+  return /^\/admin\/connections\/[a-z]+\/set-up\/[\w%.~!*'()-]+\/$/.test(from)
+    ? from
+    : "/admin/settings/?done=public-url";
 }

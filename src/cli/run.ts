@@ -7,7 +7,7 @@ import { Refusal } from "../http/refusal.ts";
 import { createLog } from "../log.ts";
 import { Malformed } from "../parse.ts";
 import { program } from "../program.ts";
-import { openSettings } from "../settings.ts";
+import { settingsIn } from "../settings.ts";
 import { version } from "../version.ts";
 import { visibleLines } from "../visible.ts";
 import { activityCommands } from "./activity.ts";
@@ -65,7 +65,11 @@ export async function runCli(args: string[], given: Io): Promise<number> {
     const lines: string[] = [];
     const asMessage = options["json"] === true && !command.printsJson;
     const print = asMessage ? (line: string) => void lines.push(line) : io.print;
-    const inForce = async () => (await openSettings(config, await open())).inForce;
+    const inForce = async () => {
+      const settings = settingsIn(config, await open());
+      await settings.refresh();
+      return settings.inForce;
+    };
     const changed = async (what: string, subject = "") =>
       noteChange(await open(), { what, subject, origin: commandLine });
     await command.run({ ...io, print, positionals, options, config, inForce, changed, open });

@@ -130,3 +130,31 @@ test("what the config decides is said, cannot be changed here, and wins over wha
   const [stored] = await db.sql`select value from panel_settings where name = 'public-url'`;
   assert.equal(stored?.["value"], "https://stored.example.com");
 });
+
+test("a stored value that cannot be is as none, and a page to lead back to is one of ours", async () => {
+  await db.sql`insert into panel_settings values ('public-url', 'no address'), ('telegram-chat', 'a b')`;
+  const odd = await startTestService(db);
+  try {
+    const other = createBrowser(odd);
+    await other.signIn();
+    assert.equal((await other.get("/admin/settings/")).status, 200);
+    assert.match(
+      (await other.get("/admin/connections/script/set-up/plugin/")).html,
+      new RegExp(`${odd.url}/get-playtime`),
+    );
+  } finally {
+    await odd.stop();
+  }
+  for (const from of [
+    "//evil.example/",
+    "/admin/connections/script/set-up/a\r\nb/",
+    "/admin/connections/script/set-up/a b/",
+  ]) {
+    const { status, location } = await browser.post("/admin/settings/", {
+      action: "public-url",
+      "public-url": "",
+      from,
+    });
+    assert.deepEqual([status, location], [303, "/admin/settings/?done=public-url"]);
+  }
+});

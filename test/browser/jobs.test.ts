@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import type { Page } from "playwright-core";
 import { readConfig } from "../../src/config.ts";
-import { openSettings } from "../../src/settings.ts";
+import { settingsIn } from "../../src/settings.ts";
 import { createAlerts } from "../../src/watch/alerts.ts";
 import type { Condition } from "../../src/watch/condition.ts";
 import { openWindow, panelSuite, signInOn, skip } from "../support/chromium.ts";
@@ -143,10 +143,11 @@ describe("a job is done in few clicks:", { skip }, () => {
     clicks += 1;
     await page.locator('button[value="alerts"]').click();
     await page.getByText("Send a test to see that it arrives").waitFor();
-    const { inForce } = await openSettings(await readConfig({ env: {} }), suite.db.database);
+    const settings = settingsIn(await readConfig({ env: {} }), suite.db.database);
+    await settings.refresh();
     let conditions: Condition[] = [{ cause: "steam-away", connection: "" }];
     const alerts = createAlerts({
-      settings: () => ({ ...inForce.ALERTS, TELEGRAM_API_URL: url }),
+      settings: () => ({ ...settings.inForce.ALERTS, TELEGRAM_API_URL: url }),
       language: "en",
       panelUrl: () => "",
       database: { aside: suite.db.database.aside, answers: async () => true },
