@@ -199,6 +199,16 @@ describe("a job is done in few clicks:", { skip }, () => {
     assert.equal(await page.locator("#path").inputValue(), "");
   });
 
+  test("a sample is sent, and its answer is in view on a phone too (1)", async () => {
+    await add("a secret of sixteen");
+    const viewport = { width: 390, height: 844 };
+    const { page, click } = await open("/admin/connections/battlemetrics/set-up/my-server/", { viewport });
+    await click("button", "Send a sample");
+    const box = await page.getByText("The service accepts requests of this connection.").boundingBox();
+    assert.ok(box && box.y > 0 && box.y + box.height <= viewport.height, JSON.stringify(box));
+    assert.ok(clicks <= 1, `${clicks}`);
+  });
+
   test("an address that does not exist keeps the menu, and leads on", async () => {
     const { page, click } = await open(bm);
     await page.getByRole("heading", { name: "This did not work" }).waitFor();
