@@ -61,11 +61,11 @@ export function alertStoreIn(database: Pick<Database, "run">) {
           from noted join found using (cause, connection) cross join unnest(${arrayOf(channels, (channel) => channel)}::text[]) as channel
           where has_begun`;
       }),
-    /** Those that are not over yet. */
+    /** Those that are not over yet. Compared with the clock, since another service may have seen one after our statement began. */
     open: () =>
       database.run(
         (sql) => sql<{ cause: Cause; connection: string; isUnseen: boolean }[]>`
-          select cause, connection, seen_at not between now() - ${unseenSeconds} * interval '1 second' and now() as "isUnseen"
+          select cause, connection, seen_at not between now() - ${unseenSeconds} * interval '1 second' and clock_timestamp() as "isUnseen"
           from alerts where over_at is null`,
       ),
     /** Ends one, and makes its messages. */
@@ -120,7 +120,7 @@ type Sql = Parameters<Parameters<Database["run"]>[0]>[0];
 
 /** Over, and the last beginning was an hour ago; one of the future is of a clock that was wrong. */
 const beginsAgain = (sql: Sql) =>
-  sql`known.over_at is not null and known.began_at not between now() - interval '1 hour' and now()`;
+  sql`known.over_at is not null and known.began_at not between now() - interval '1 hour' and clock_timestamp()`;
 
 const columns = (sql: Sql) => sql`
   id::text as id, at, channel, cause, connection, is_over as "isOver", text, tries, sent_at as "sentAt", problem,
