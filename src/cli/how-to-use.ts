@@ -1,6 +1,7 @@
 import type { Config } from "../config.ts";
 import { addressOf, type NewConnection } from "../connections/connections.ts";
 import {
+  isPrivate,
   meaningOfFields,
   placeholder,
   publicUrl,
@@ -41,6 +42,7 @@ function battlemetrics(connection: Explained, base: string, secret: string): str
     ...(base.includes(placeholder)
       ? [`                 (${placeholder}: this machine's name or address, as the internet sees it)`]
       : []),
+    ...(isPrivate(base) ? ["                 (BattleMetrics cannot reach this address: set [SERVER] PUBLIC_URL)"] : []),
     `  Shared secret  ${secret}`,
     `  Content type   ${contentType}`,
     "  Logging        any",

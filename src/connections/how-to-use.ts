@@ -15,7 +15,7 @@ export function publicUrl({ SERVER }: { SERVER: Pick<Config["SERVER"], "PUBLIC_U
 
 /** Whether only this machine or its own network reaches an address. */
 export function isPrivate(base: string): boolean {
-  if (!URL.canParse(base)) return false;
+  if (base.includes(placeholder) || !URL.canParse(base)) return false;
   const host = new URL(base).hostname.replace(/^\[|\]$/g, "");
   if (isIP(host) !== 0) return privateAddresses.check(host, isIP(host) === 6 ? "ipv6" : "ipv4");
   return host === "localhost" || /\.(?:localhost|local|lan|home|internal)$/.test(host) || !host.includes(".");

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { howToUse } from "../../src/cli/how-to-use.ts";
+import { isPrivate } from "../../src/connections/how-to-use.ts";
 
 const connection = { kind: "script", path: "my-bot", secret: "a secret", fixedGameId: null } as const;
 const at = (PUBLIC_URL: string) => ({ SERVER: { PORT: 8000, PUBLIC_URL } });
@@ -42,4 +43,26 @@ test("a script gets the block for SquadJS; a hidden secret stands nowhere, nor a
     assert.equal(blockOf(text).playtime_service_api_secret_key, "env:SQUADJS_PLAYTIME_SECRET");
     assert.doesNotMatch(text, /a secret|curl|SIGNATURE/);
   }
+});
+
+test("an address that only this machine or its network reaches is no address for BattleMetrics", () => {
+  for (const host of [
+    "localhost",
+    "127.0.0.1",
+    "10.1.2.3",
+    "172.31.0.1",
+    "192.168.1.5",
+    "100.64.0.1",
+    "[::1]",
+    "[fd00::1]",
+    "nas",
+    "pi.local",
+  ]) {
+    assert.equal(isPrivate(`http://${host}:8000`), true, host);
+    const text = howToUse({ ...connection, kind: "battlemetrics" }, at(`http://${host}:8000`));
+    assert.match(text, /BattleMetrics cannot reach this address: set \[SERVER\] PUBLIC_URL/);
+  }
+  for (const host of ["playtime.example.com", "203.0.113.7", "172.32.0.1", "[2001:db8::1]", "YOUR-SERVER"])
+    assert.equal(isPrivate(`http://${host}:8000`), false, host);
+  assert.equal(isPrivate("no address"), false);
 });

@@ -432,6 +432,8 @@ export const en = {
     more: (count: number) => `Show all ${new Intl.NumberFormat("en").format(count)}`,
     privateAddress:
       "BattleMetrics cannot reach this address, since only your own network knows it. Enter the one that the internet sees.",
+    privatePreview:
+      "BattleMetrics cannot reach this address. The next page has a field for the one that the internet sees.",
     anyName: "any, such as Playtime",
     anyLogging: "any",
     yes: "yes",

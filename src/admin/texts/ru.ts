@@ -432,6 +432,8 @@ export const ru: Texts = {
     more: (count: number) => `Показать все ${new Intl.NumberFormat("ru").format(count)}`,
     privateAddress:
       "до этого адреса BattleMetrics не достучится, его знает только ваша сеть. Введите адрес, который виден из интернета.",
+    privatePreview:
+      "BattleMetrics не достучится до этого адреса. На следующей странице можно ввести тот, что виден из интернета.",
     anyName: "любое, например Playtime",
     anyLogging: "любое",
     yes: "да",
