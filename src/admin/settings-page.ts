@@ -17,7 +17,10 @@ export type ShownSettings = {
 /** What is never shown again once it is stored. */
 export const isSecret = (name: SettingName) => name !== "public-url" && name !== "telegram-chat";
 
-/** Three forms, and no value of a secret. */
+/**
+ * Three forms, and no value of a secret. What removes one belongs to a form of its own: Enter in a field presses the first button of
+ * the field's form.
+ */
 export function settingsPage(reader: Reader, shown: ShownSettings): Html {
   const { settings: words, common, nav } = reader.texts;
   const form = (action: string, names: readonly SettingName[], button: string) => {
@@ -29,7 +32,8 @@ export function settingsPage(reader: Reader, shown: ShownSettings): Html {
 <section class="card wide"><h2>${words.steam}</h2><p class="hint">${words.steamHint}</p>${form("steam-key", ["steam-key"], words.saveKey)}</section>
 <section class="card wide"><h2>${words.address}</h2><p class="hint">${words.addressHint}</p>${form("public-url", ["public-url"], common.save)}</section>
 <section class="card wide"><h2>${nav.alerts}</h2><p class="hint">${words.alertsHint}</p>${form("alerts", ["discord-webhook", "telegram-token", "telegram-chat", "alerts-url"], common.save)}
-<p class="hint"><a href="/admin/alerts/">${words.toAlerts}</a></p></section>`;
+<p class="hint"><a href="/admin/alerts/">${words.toAlerts}</a></p></section>
+<form method="post" id="remove"></form>`;
 }
 
 function field(reader: Reader, name: SettingName, { values, fixed, problem }: ShownSettings): Html {
@@ -43,5 +47,5 @@ function field(reader: Reader, name: SettingName, { values, fixed, problem }: Sh
   return html`<div class="field${isWrong && " wrong"}"><label for="${name}">${label}</label>
 <input id="${name}" name="${name}" value="${shownValue}" autocomplete="off" spellcheck="false" autocapitalize="none" maxlength="1000"${isSecret(name) && value !== "" && html` placeholder="${words.isSet}"`} aria-describedby="${name}-hint"${isWrong && html` aria-invalid="true"`}>
 <p class="hint" id="${name}-hint">${words.hints[name]}</p>
-${isWrong && html`<p class="problem">${words.problems[problem.text]}</p>`}${value !== "" && html`<button class="small" name="remove" value="${name}" aria-label="${words.remove}: ${label}">${words.remove}</button>`}</div>`;
+${isWrong && html`<p class="problem">${words.problems[problem.text]}</p>`}${value !== "" && html`<button class="small" form="remove" name="remove" value="${name}" aria-label="${words.remove}: ${label}">${words.remove}</button>`}</div>`;
 }
