@@ -1,57 +1,35 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { settings as all, type Config } from "./config.ts";
 import type { Database } from "./database/connect.ts";
-import type { Log } from "./log.ts";
 import { configPasswordName, passwordName } from "./panel-settings.ts";
 import { Malformed, type Parser } from "./parse.ts";
 
-type Place = {
-  /** As the config file calls it. */
-  name: string;
-  in: (config: Config) => string;
-  put: (config: Config, value: string) => void;
-  parse: Parser<string>;
-};
+/** A setting of a section that can be made in the panel too. */
+function place<Key extends string>(
+  section: "SERVER" | "STEAM" | "ALERTS",
+  key: Key,
+  parse: Parser<string>,
+  of: (config: Config) => Record<Key, string>,
+) {
+  return {
+    /** As the config file calls it. */
+    name: `[${section}] ${key}`,
+    parse,
+    in: (config: Config) => of(config)[key],
+    put: (config: Config, value: string) => void Object.assign(of(config), { [key]: value }),
+  };
+}
+
+const { SERVER, STEAM, ALERTS } = all;
 
 /** The settings that can be made in the panel too, by their row in `panel_settings`. What the config says wins. */
 export const places = {
-  "public-url": {
-    name: "[SERVER] PUBLIC_URL",
-    in: ({ SERVER }) => SERVER.PUBLIC_URL,
-    put: ({ SERVER }, value) => Object.assign(SERVER, { PUBLIC_URL: value }),
-    parse: all.SERVER.PUBLIC_URL.parse,
-  },
-  "steam-key": {
-    name: "[STEAM] KEY",
-    in: ({ STEAM }) => STEAM.KEY,
-    put: ({ STEAM }, value) => Object.assign(STEAM, { KEY: value }),
-    parse: all.STEAM.KEY.parse,
-  },
-  "discord-webhook": {
-    name: "[ALERTS] DISCORD_WEBHOOK",
-    in: ({ ALERTS }) => ALERTS.DISCORD_WEBHOOK,
-    put: ({ ALERTS }, value) => Object.assign(ALERTS, { DISCORD_WEBHOOK: value }),
-    parse: all.ALERTS.DISCORD_WEBHOOK.parse,
-  },
-  "telegram-token": {
-    name: "[ALERTS] TELEGRAM_TOKEN",
-    in: ({ ALERTS }) => ALERTS.TELEGRAM_TOKEN,
-    put: ({ ALERTS }, value) => Object.assign(ALERTS, { TELEGRAM_TOKEN: value }),
-    parse: all.ALERTS.TELEGRAM_TOKEN.parse,
-  },
-  "telegram-chat": {
-    name: "[ALERTS] TELEGRAM_CHAT",
-    in: ({ ALERTS }) => ALERTS.TELEGRAM_CHAT,
-    put: ({ ALERTS }, value) => Object.assign(ALERTS, { TELEGRAM_CHAT: value }),
-    parse: all.ALERTS.TELEGRAM_CHAT.parse,
-  },
-  "alerts-url": {
-    name: "[ALERTS] URL",
-    in: ({ ALERTS }) => ALERTS.URL,
-    put: ({ ALERTS }, value) => Object.assign(ALERTS, { URL: value }),
-    parse: all.ALERTS.URL.parse,
-  },
-} as const satisfies Record<string, Place>;
+  "public-url": place("SERVER", "PUBLIC_URL", SERVER.PUBLIC_URL.parse, (config) => config.SERVER),
+  "steam-key": place("STEAM", "KEY", STEAM.KEY.parse, (config) => config.STEAM),
+  "discord-webhook": place("ALERTS", "DISCORD_WEBHOOK", ALERTS.DISCORD_WEBHOOK.parse, (config) => config.ALERTS),
+  "telegram-token": place("ALERTS", "TELEGRAM_TOKEN", ALERTS.TELEGRAM_TOKEN.parse, (config) => config.ALERTS),
+  "telegram-chat": place("ALERTS", "TELEGRAM_CHAT", ALERTS.TELEGRAM_CHAT.parse, (config) => config.ALERTS),
+  "alerts-url": place("ALERTS", "URL", ALERTS.URL.parse, (config) => config.ALERTS),
+};
 
 export type SettingName = keyof typeof places;
 export const settingNames = Object.keys(places) as SettingName[];
@@ -112,19 +90,4 @@ function usable(name: SettingName, value = ""): string {
     if (error instanceof Malformed) return "";
     throw error;
   }
-}
-
-const everyMs = 2_000;
-
-/** Does each piece of work every two seconds, until the returned function is called. A failure is tried again. */
-export function everyTwoSeconds(works: readonly (() => Promise<void>)[], log: Log): () => void {
-  const stopping = new AbortController();
-  void (async () => {
-    while (!stopping.signal.aborted) {
-      for (const work of works)
-        await work().catch((error) => log.debug("what others changed could not be read", { error }));
-      await sleep(everyMs, undefined, { ref: false, signal: stopping.signal }).catch(() => {});
-    }
-  })();
-  return () => stopping.abort();
 }
