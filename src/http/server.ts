@@ -80,7 +80,7 @@ export async function serve({ route, host, port, openFiles, log }: ServeOptions)
       const handler = route(call);
       const answer = await handler(call);
       if (answer.stream) {
-        untaken(request, response);
+        untaken(response);
         await stream(request, response, answer, answer.stream);
       } else send(request, response, answer, isStopping);
     } catch (error) {
@@ -88,7 +88,7 @@ export async function serve({ route, host, port, openFiles, log }: ServeOptions)
       send(request, response, refuse(error, call, log, say), isStopping);
     } finally {
       if (call.facts.isSigned) known.add(request.socket);
-      if (request.socket.writableLength > 0) untaken(request, response);
+      if (request.socket.writableLength > 0) untaken(response);
       // An answer that closes the connection does not wait for the body.
       const isClosing = request.destroyed || response.getHeader("connection") === "close";
       if (!request.complete && !isClosing) bodies.skip(request);
@@ -96,13 +96,13 @@ export async function serve({ route, host, port, openFiles, log }: ServeOptions)
   }
 
   /** The kernel has no room for the answer: its reader takes nothing, or slowly. */
-  function untaken({ socket }: IncomingMessage, response: ServerResponse): void {
+  function untaken(response: ServerResponse): void {
     if (response.destroyed) return;
     unread.add(response);
     response.on("close", () => unread.remove(response));
     response.setTimeout(idleReaderMs, () => {
       // Else its reader waits for us: a download for its turn at the database.
-      if (socket.writableLength > 0) response.destroy();
+      if (response.socket?.writableLength) response.destroy();
     });
   }
 
