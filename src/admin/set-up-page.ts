@@ -48,7 +48,7 @@ function values(reader: Reader, { standing: { connection }, base, isRevealed }: 
   const secretRow = html`<dt>${kind === "battlemetrics" ? "Shared secret" : words.secret}</dt><dd>${
     secretValue === undefined
       ? html`<p class="warning">${words.noSecret}</p>`
-      : html`${value(secretValue, isRevealed)}<a class="hint" href="?${isRevealed ? "" : "secret=shown"}">${isRevealed ? words.hide : words.reveal}</a>`
+      : html`${value(secretValue, isRevealed)}<a class="hint" href="${setUpOf(connection)}${isRevealed ? "" : "?secret=shown"}">${isRevealed ? words.hide : words.reveal}</a>`
   }</dd>`;
   const note = base.includes(placeholder) && html`<p class="hint">${words.placeholder}</p>`;
   if (kind === "battlemetrics") {

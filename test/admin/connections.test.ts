@@ -334,6 +334,13 @@ describe("Try it", () => {
   });
 });
 
+test("the secret is shown from the page that a sample's answer stands on, too", async () => {
+  await create("script", { path: "plugin", secret: "planted-secret-0123456789" });
+  const { html } = await browser.post("/admin/connections/script/plugin/", { action: "try" });
+  const [, link = ""] = /href="([^"]+)">Show the secret/.exec(html) ?? [];
+  assert.match((await browser.get(link)).html, /planted-secret-0123456789/);
+});
+
 test("an action that is none is refused", async () => {
   await create("script", { path: "plugin" });
   for (const action of ["", "nonsense", "__proto__", "constructor", "toString"])
