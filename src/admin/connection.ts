@@ -13,6 +13,7 @@ import { publicUrl } from "../connections/how-to-use.ts";
 import { connectionPath } from "../connections/paths.ts";
 import { ownUrl, type Tried, trySample } from "../connections/sample.ts";
 import type { Way } from "../database/way.ts";
+import type { Html } from "../html.ts";
 import type { Answer } from "../http/call.ts";
 import { Refusal } from "../http/refusal.ts";
 import type { Log } from "../log.ts";
@@ -56,12 +57,7 @@ export function connectionRoutes(deps: ConnectionsDeps): Record<string, PageHand
   }
 
   /** A page of this connection; its tab says whether something is to be mended. */
-  function pageFor(
-    { reader, query }: Request,
-    { connection, state }: Standing,
-    body: Parameters<typeof page>[1]["body"],
-    status = 200,
-  ) {
+  function pageFor({ reader, query }: Request, { connection, state }: Standing, body: Html, status = 200) {
     const words = reader.texts.connections;
     const done = query.get("done") ?? "";
     const short = connection.secret !== null && [...connection.secret].length < shortSecretCharacters;
@@ -102,7 +98,7 @@ export function connectionRoutes(deps: ConnectionsDeps): Record<string, PageHand
     const isNew = ["created", "rotated"].includes(query.get("done") ?? "");
     const body = setUpPage(reader, {
       standing,
-      base: config.SERVER.PUBLIC_URL === "" ? origin : publicUrl(config),
+      base: publicUrl(config, origin),
       isBaseFixed: settings.isFixed("public-url"),
       isRevealed: isNew || query.get("secret") === "shown",
       tried: outcome,
@@ -122,44 +118,37 @@ export function connectionRoutes(deps: ConnectionsDeps): Record<string, PageHand
     return found;
   }
 
-  /** What was changed takes effect at once, not at the next reading; the list sends its forms from where it stands. */
-  async function changed(
-    one: Connection,
-    form: URLSearchParams,
-    done: string,
-    request: Request,
-    what: string,
-  ): Promise<Answer> {
+  /** What was changed takes effect at once, not at the next reading. Leads to a page of the connection that says what was done. */
+  async function changed(request: Request, one: Connection, { what, done, lead = pageOf }: Changed): Promise<Answer> {
     await request.changed(what, nameOf(one));
     await directory.refresh();
-    const pages: Record<string, typeof pageOf> = { rotated: setUpOf, changed: settingsOf, dropped: settingsOf };
-    const lead = pages[done] ?? pageOf;
-    return seeOther(form.get("from") === "list" ? "/admin/connections/" : `${lead(one)}?done=${done}`);
+    return seeOther(`${lead(one)}?done=${done}`);
+  }
+
+  /** The list sends its forms from where it stands. */
+  async function switched(request: Request, one: Connection, form: URLSearchParams, enabled: boolean): Promise<Answer> {
+    await table.setEnabled(one, enabled);
+    const done = enabled ? "enabled" : "disabled";
+    const what = `a connection switched ${enabled ? "on" : "off"}`;
+    return changed(request, one, { what, done, ...(form.get("from") === "list" ? { lead: toList } : {}) });
+  }
+
+  async function paused(request: Request, one: Connection, isPaused: boolean): Promise<Answer> {
+    if (one.kind !== "battlemetrics") throw new Malformed("action", "one of this page");
+    await table.setPaused(one, isPaused);
+    const done = isPaused ? "paused" : "resumed";
+    return changed(request, one, { what: `a connection ${done}`, done });
   }
 
   /** What the forms of a connection's page ask for. */
   const actions: Record<string, (one: Connection, form: URLSearchParams, request: Request) => Promise<Answer>> = {
-    enable: async (one, form, request) => {
-      await table.setEnabled(one, true);
-      return changed(one, form, "enabled", request, "a connection switched on");
-    },
-    disable: async (one, form, request) => {
-      await table.setEnabled(one, false);
-      return changed(one, form, "disabled", request, "a connection switched off");
-    },
-    pause: async (one, form, request) => {
-      if (one.kind !== "battlemetrics") throw new Malformed("action", "one of this page");
-      await table.setPaused(one, true);
-      return changed(one, form, "paused", request, "a connection paused");
-    },
-    resume: async (one, form, request) => {
-      if (one.kind !== "battlemetrics") throw new Malformed("action", "one of this page");
-      await table.setPaused(one, false);
-      return changed(one, form, "resumed", request, "a connection resumed");
-    },
-    "drop-old-secret": async (one, form, request) => {
+    enable: (one, form, request) => switched(request, one, form, true),
+    disable: (one, form, request) => switched(request, one, form, false),
+    pause: (one, _, request) => paused(request, one, true),
+    resume: (one, _, request) => paused(request, one, false),
+    "drop-old-secret": async (one, _, request) => {
       await table.dropOldSecret(one);
-      return changed(one, form, "dropped", request, "an old secret dropped");
+      return changed(request, one, { what: "an old secret dropped", done: "dropped", lead: settingsOf });
     },
     rotate: async (one, form, request) => {
       const filled = fill(form, ["secret", "keep"]);
@@ -171,7 +160,7 @@ export function connectionRoutes(deps: ConnectionsDeps): Record<string, PageHand
         // Unless told otherwise: nobody may have changed the sender since.
         keepsOldest: form.get("which") !== "newest",
       });
-      return changed(one, form, "rotated", request, "a secret changed");
+      return changed(request, one, { what: "a secret changed", done: "rotated", lead: setUpOf });
     },
     change: async (one, form, request) => {
       const filled = fill(form, ["path", "game", ...(form.has("expect") ? ["expect"] : [])]);
@@ -188,7 +177,11 @@ export function connectionRoutes(deps: ConnectionsDeps): Record<string, PageHand
       if (one.kind === "battlemetrics" && expectHours !== one.expectHours)
         await table.setExpectHours({ ...one, path }, expectHours);
       const before = path === one.path ? "" : `, before: ${nameOf(one)}`;
-      return changed({ ...one, path }, form, "changed", request, `the settings of a connection changed${before}`);
+      return changed(
+        request,
+        { ...one, path },
+        { what: `the settings of a connection changed${before}`, done: "changed", lead: settingsOf },
+      );
     },
     try: async (one, _, request) => {
       const tried = await trySample(one, ownUrl(config.SERVER, deps.port()), database).catch((error) => {
@@ -239,4 +232,8 @@ export function connectionRoutes(deps: ConnectionsDeps): Record<string, PageHand
   return Object.assign({}, ...kinds.map(ofKind));
 }
 
+/** `what`: for the log; `done`: the word for it on the page to which `lead` leads. */
+type Changed = { what: string; done: string; lead?: typeof pageOf };
+
+const toList = () => "/admin/connections/";
 const nameOf = ({ kind, path }: Pick<Connection, "kind" | "path">) => `${kind}/${path}`;

@@ -35,13 +35,12 @@ export function connectionsRoutes(deps: ConnectionsDeps): Record<string, PageHan
   }
 
   function newPage({ reader, origin }: Request, kind: Kind, filled?: Filled) {
-    const base = config.SERVER.PUBLIC_URL === "" ? origin : publicUrl(config);
     const title = reader.texts.connections.add[kind];
     return page(reader, {
       title,
       part: "connections",
       status: filled ? 400 : 200,
-      body: connectionForm(reader, kind, { base, filled }),
+      body: connectionForm(reader, kind, { base: publicUrl(config, origin), filled }),
     });
   }
 

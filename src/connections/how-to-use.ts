@@ -8,9 +8,12 @@ const somePlayer = "76561198012345678";
 /** Stands in addresses for the machine's name, which we cannot know. */
 export const placeholder = "YOUR-SERVER";
 
-/** How callers reach the service: what the config says, or an address with the placeholder. */
-export function publicUrl({ SERVER }: { SERVER: Pick<Config["SERVER"], "PUBLIC_URL" | "PORT"> }): string {
-  return SERVER.PUBLIC_URL.replace(/\/+$/, "") || `http://${placeholder}:${SERVER.PORT}`;
+/** How callers reach the service: what is set, or `otherwise`: an address with the placeholder, or the one that a browser used. */
+export function publicUrl(
+  { SERVER }: { SERVER: Pick<Config["SERVER"], "PUBLIC_URL" | "PORT"> },
+  otherwise = `http://${placeholder}:${SERVER.PORT}`,
+): string {
+  return SERVER.PUBLIC_URL.replace(/\/+$/, "") || otherwise;
 }
 
 /** Whether only this machine or its own network reaches an address. */
