@@ -1,6 +1,8 @@
+import type { Kind } from "../connections/connections.ts";
 import { type Html, html } from "../html.ts";
 import { histogramHours } from "../players/statistics.ts";
-import { type Ended, hoursOfBar, type Range, ranges, type Span } from "../watch/spans.ts";
+import type { HourlyCount } from "../watch/read.ts";
+import { type Ended, hoursOfBar, type Range, ranges, spansOf, sumOf as sumOfSpans } from "../watch/spans.ts";
 import { number, type Reader } from "./reader.ts";
 
 const width = 480;
@@ -76,20 +78,25 @@ export function barChart(reader: Reader, { id, bars, label, under, hours, unit, 
 </figure>`;
 }
 
-/** How requests ended, span by span, stacked. */
-export function spansChart(
-  reader: Reader,
-  spans: readonly Span[],
-  { id, range, label }: { id: string; range: Range; label: string },
-): Html {
-  const { charts: words } = reader.texts;
+export type Requests = { kind: Kind; counts: readonly HourlyCount[]; range: Range };
+
+/** How requests of a kind ended: in words, span by span stacked, and what the colours mean. */
+export function requestsCard(reader: Reader, { kind, counts, range }: Requests): Html {
+  const { charts: words, overview } = reader.texts;
+  const title = kind === "battlemetrics" ? overview.deliveries : overview.queries;
+  const spans = spansOf(kind, counts, range, reader.now);
+  const said = `${words.ranges[range]}: ${endedWords(reader, sumOfSpans(spans))}`;
+  // Queries are never ignored.
+  const endings = (["accepted", "ignored", "refused"] as const).filter(
+    (one) => kind === "battlemetrics" || one !== "ignored",
+  );
   const hours = hoursOfBar(range);
   const bars = spans.map(
     (span, index): Bar => ({
       name: spanName(reader, span.at, hours),
       at: span.at,
       text: endedWords(reader, span),
-      columns: [(["accepted", "ignored", "refused"] as const).map((colour) => ({ colour, value: span[colour] }))],
+      columns: [endings.map((colour) => ({ colour, value: span[colour] }))],
       isRunning: index === spans.length - 1,
     }),
   );
@@ -99,14 +106,15 @@ export function spansChart(
       ? html`<time datetime="${at}" class="hour">${at.slice(11, 16)}</time>`
       : html`<time datetime="${at}" class="day">${at.slice(0, 10)}</time>`,
   );
-  return barChart(reader, {
-    id,
+  const chart = barChart(reader, {
+    id: kind,
     bars,
-    label,
+    label: `${title}, ${said}`,
     under: [...under, words.now],
     hours,
     heads: [words.time, words.requests],
   });
+  return html`<section class="card"><h2>${title}</h2><p class="quiet">${said}</p>${chart}${legend(endings.map((one) => [one, overview[one]] as const))}</section>`;
 }
 
 /** In UTC. */
@@ -128,7 +136,7 @@ export function rangeLinks(reader: Reader, chosen: Range): Html {
   return html`<nav class="row choices" aria-label="${words.range}">${ranges.map((range) => html`<a class="button small" href="?range=${range}"${range === chosen && html` aria-current="true"`}>${words.ranges[range]}</a>`)}</nav>`;
 }
 
-export function endedWords(reader: Reader, { accepted, ignored, refused }: Ended): string {
+function endedWords(reader: Reader, { accepted, ignored, refused }: Ended): string {
   const { overview } = reader.texts;
   const parts = [
     `${overview.accepted} ${number(reader, accepted)}`,
@@ -137,15 +145,6 @@ export function endedWords(reader: Reader, { accepted, ignored, refused }: Ended
     `${overview.refused} ${number(reader, refused)}`,
   ];
   return parts.join(", ");
-}
-
-/** What became of requests, and its colours. */
-export function endings({ texts: { overview } }: Reader): (readonly [Colour, string])[] {
-  return [
-    ["accepted", overview.accepted],
-    ["ignored", overview.ignored],
-    ["refused", overview.refused],
-  ];
 }
 
 /** How many players have how many hours, by Steam and by BattleMetrics. */

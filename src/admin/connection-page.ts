@@ -2,9 +2,9 @@ import { type Html, html } from "../html.ts";
 import type { SteamId } from "../parse.ts";
 import type { Standing } from "../watch/health.ts";
 import type { AcceptedRequest, HourlyCount, RefusedRequests } from "../watch/read.ts";
-import { type Range, spansOf, sumOf } from "../watch/spans.ts";
+import type { Range } from "../watch/spans.ts";
 import { keptRequests } from "../watch/write.ts";
-import { endedWords, endings, legend, rangeLinks, spansChart } from "./charts.ts";
+import { rangeLinks, requestsCard } from "./charts.ts";
 import { connectionHead, pageOf, standingCard } from "./connection-parts.ts";
 import { playerCell, playerInLine } from "./player-cell.ts";
 import { moment, number, type Reader, reasonWords } from "./reader.ts";
@@ -27,13 +27,9 @@ export type ShownConnection = {
 
 /** One connection: how it stands, and what came. */
 export function connectionPage(reader: Reader, shown: ShownConnection): Html {
-  const { connections: words, overview } = reader.texts;
-  const { standing, range, accepted } = shown;
+  const { connections: words } = reader.texts;
+  const { standing, range, counts, accepted } = shown;
   const { kind } = standing.connection;
-  const spans = spansOf(kind, shown.counts, range, reader.now);
-  const title = kind === "battlemetrics" ? overview.deliveries : overview.queries;
-  const said = `${reader.texts.charts.ranges[range]}: ${endedWords(reader, sumOf(spans))}`;
-  const colours = endings(reader).filter(([colour]) => kind === "battlemetrics" || colour !== "ignored");
   const some = shown.isLong ? accepted : accepted.slice(0, fewRequests);
   const more =
     some.length < accepted.length &&
@@ -41,7 +37,8 @@ export function connectionPage(reader: Reader, shown: ShownConnection): Html {
   return html`${connectionHead(reader, standing, "log")}
 ${standingCard(reader, standing)}
 <div data-live="log">
-<section class="card"><h2>${title}</h2><p class="quiet">${said}</p>${rangeLinks(reader, range)}${spansChart(reader, spans, { id: kind, range, label: `${title}, ${said}` })}${legend(colours)}</section>
+${rangeLinks(reader, range)}
+${requestsCard(reader, { kind, counts, range })}
 <section class="card"><h2>${words.refused}</h2>${refusedTable(reader, shown.refused, shown.names)}</section>
 <section class="card"><h2>${words.accepted}</h2><p class="hint">${words.kept(keptRequests)}</p>${acceptedTable(reader, some, shown.names)}${more}</section>
 </div>`;

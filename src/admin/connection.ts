@@ -23,7 +23,7 @@ import type { Settings } from "../settings.ts";
 import type { Activity } from "../watch/activity.ts";
 import { isTrouble, type Standing, standingsOf } from "../watch/health.ts";
 import { activityIn } from "../watch/read.ts";
-import { isRange, startOf } from "../watch/spans.ts";
+import { rangeOf, startOf } from "../watch/spans.ts";
 import { connectionPage } from "./connection-page.ts";
 import { type Filled, pageOf, settingsOf, setUpOf } from "./connection-parts.ts";
 import { confirmRemoval, confirmSwitchOff, connectionSettingsPage, keptHours } from "./connection-settings-page.ts";
@@ -79,8 +79,7 @@ export function connectionRoutes(deps: ConnectionsDeps): Record<string, PageHand
   async function show(request: Request, connection: Connection) {
     const { reader, query } = request;
     const { kind, path } = connection;
-    const asked = query.get("range") ?? "";
-    const range = isRange(asked) ? asked : "24h";
+    const range = rangeOf(query.get("range"));
     const standing = await standingOf(connection, request);
     const [accepted, refused, counts] = await Promise.all([
       activity.accepted(kind, path),

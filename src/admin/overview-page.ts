@@ -1,14 +1,13 @@
 import type { Day } from "../calendar.ts";
-import type { Kind } from "../connections/connections.ts";
 import { type Html, html } from "../html.ts";
 import type { SteamId } from "../parse.ts";
 import type { PlayedDay } from "../players/days.ts";
 import type { NewestPlayer, Totals } from "../players/statistics.ts";
 import type { GateStatus } from "../steam-gate.ts";
 import type { HourlyCount, Summary } from "../watch/read.ts";
-import { type Range, spansOf, sumOf } from "../watch/spans.ts";
+import type { Range } from "../watch/spans.ts";
 import type { Warning } from "../watch/warnings.ts";
-import { endedWords, endings, histogram, legend, rangeLinks, spansChart } from "./charts.ts";
+import { histogram, legend, rangeLinks, requestsCard } from "./charts.ts";
 import { pageOf } from "./connection-parts.ts";
 import { everybodysDays } from "./days-chart.ts";
 import { playerCell } from "./player-cell.ts";
@@ -34,13 +33,7 @@ export type Overview = {
 export function overviewPage(reader: Reader, shown: Overview): Html {
   const { nav, overview: words } = reader.texts;
   const { totals, steam } = shown;
-  const { range } = shown;
-  const ended = (kind: Kind, title: string) => {
-    const spans = spansOf(kind, shown.counts, range, reader.now);
-    const said = `${reader.texts.charts.ranges[range]}: ${endedWords(reader, sumOf(spans))}`;
-    const colours = endings(reader).filter(([colour]) => kind === "battlemetrics" || colour !== "ignored");
-    return html`<section class="card"><h2>${title}</h2><p class="quiet">${said}</p>${spansChart(reader, spans, { id: kind, range, label: `${title}, ${said}` })}${legend(colours)}</section>`;
-  };
+  const { range, counts } = shown;
   return html`<h1 class="unseen">${nav.overview}</h1>
 <div data-live="overview">
 ${shown.warnings.length > 0 && html`<ul class="warnings">${shown.warnings.map((warning) => html`<li>${warningWords(reader, warning)}</li>`)}</ul>`}
@@ -52,8 +45,8 @@ ${shown.warnings.length > 0 && html`<ul class="warnings">${shown.warnings.map((w
 </dl>
 ${rangeLinks(reader, range)}
 <div class="pair">
-${ended("battlemetrics", words.deliveries)}
-${ended("script", words.queries)}
+${requestsCard(reader, { kind: "battlemetrics", counts, range })}
+${requestsCard(reader, { kind: "script", counts, range })}
 </div>
 ${strangersLine(reader, shown.strangers)}
 <div class="pair uneven">

@@ -10,7 +10,7 @@ import { historyOf } from "../players/deliveries.ts";
 import { statisticsIn } from "../players/statistics.ts";
 import type { Steam } from "../steam.ts";
 import { activityIn } from "../watch/read.ts";
-import { isRange, startOf } from "../watch/spans.ts";
+import { rangeOf, startOf } from "../watch/spans.ts";
 import { warningsOf } from "../watch/warnings.ts";
 import { overviewDays } from "./days-chart.ts";
 import { overviewPage } from "./overview-page.ts";
@@ -46,8 +46,7 @@ export function overviewRoutes({ config, database, steam, names, now }: Overview
 
   return {
     "GET /admin/": async ({ reader, query }) => {
-      const asked = query.get("range") ?? "";
-      const range = isRange(asked) ? asked : "24h";
+      const range = rangeOf(query.get("range"));
       const [totals, newest, counts, summaries, all, played] = await Promise.all([
         statistics.totals(),
         newestWithNames(),

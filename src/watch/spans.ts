@@ -10,7 +10,9 @@ const shapes = {
 
 export type Range = keyof typeof shapes;
 export const ranges = Object.keys(shapes) as Range[];
-export const isRange = (text: string): text is Range => Object.hasOwn(shapes, text);
+const isRange = (text: string): text is Range => Object.hasOwn(shapes, text);
+/** The range that a page's address names; the day for any other text. */
+export const rangeOf = (text: string | null): Range => (text !== null && isRange(text) ? text : "24h");
 
 /** How the requests of a part of the range ended. */
 export type Ended = { accepted: number; ignored: number; refused: number };
