@@ -13,7 +13,8 @@ import { connectionsRoutes } from "./connections.ts";
 import { cookie, cookieIn } from "./cookies.ts";
 import { type OverviewDeps, overviewRoutes } from "./overview.ts";
 import { formOf, type PageHandler, seeOther } from "./page.ts";
-import { type PlayersDeps, playerRoutes } from "./players.ts";
+import type { PlayerDeps } from "./player.ts";
+import { playersRoutes } from "./players.ts";
 import { problemPage } from "./problem-page.ts";
 import { languageOf, type Reader, readerOf } from "./reader.ts";
 import { signInsIn } from "./sessions.ts";
@@ -27,7 +28,7 @@ import { wrongGuessesIn } from "./wrong-guesses.ts";
 /** What the panel shows and changes. */
 export type PanelDeps = ConnectionsDeps &
   OverviewDeps &
-  PlayersDeps &
+  PlayerDeps &
   AlertsPageDeps &
   SettingsPageDeps &
   TopDeps &
@@ -50,7 +51,7 @@ export function createPanel(deps: PanelDeps): Handler {
   const closed = {
     ...overviewRoutes(deps),
     ...connectionsRoutes(deps),
-    ...playerRoutes(deps),
+    ...playersRoutes(deps),
     ...topRoutes(deps),
     ...listActivityRoutes(deps),
     ...alertRoutes(deps),

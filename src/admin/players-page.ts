@@ -14,21 +14,12 @@ import {
 import { type Playtime, steamStatuses } from "../players/playtime.ts";
 import type { Total } from "../players/total.ts";
 import { playerCell } from "./player-cell.ts";
+import { addressOfList, type Choice, choiceNames } from "./players-choice.ts";
 import { playersTabs } from "./players-tabs.ts";
 import { ago, gameName, hours, number, type Reader } from "./reader.ts";
 
-export const choiceNames = ["q", "game", "steam", "battlemetrics", "status", "sort", "after", "trail"] as const;
 /** So many pages back the address knows the way. */
 const longestTrail = 10;
-/** The parameters of a list, as they stand in its address: a stranger's text, empty for what was not chosen. */
-export type Choice = Record<(typeof choiceNames)[number], string>;
-
-export function addressOfList(choice: Choice, changes: Partial<Choice> = {}, path = "/admin/players/"): string {
-  const all = { ...choice, ...changes };
-  const given = new URLSearchParams();
-  for (const name of choiceNames) if (all[name] !== "") given.set(name, all[name]);
-  return given.size === 0 ? path : `${path}?${given}`;
-}
 
 /** The newest first, but what was searched for by ID in the order of IDs, which an index serves. */
 export const usualSort = (isSearch: boolean): Sort =>
@@ -52,17 +43,19 @@ export type Players = {
   /** By `keyOf`: how long the players played in each window. */
   lately: ReadonlyMap<string, Lately>;
   canExport: boolean;
+  /** It is read again while the page is open. */
+  isLive: boolean;
 };
 
 /** The list's content. */
 export function playersPage(reader: Reader, shown: Players): Html {
-  const { choice, found, windows, canExport } = shown;
+  const { choice, found, windows, canExport, isLive } = shown;
   const { nav, players: words } = reader.texts;
   const exported = addressOfList(choice, { after: "", trail: "" }, "/admin/players.csv");
   const forSpreadsheet = `${exported}${exported.includes("?") ? "&" : "?"}for=spreadsheet`;
   return html`${playersTabs(reader, "list")}<div class="head"><h1>${nav.players}</h1>${canExport && html`<p class="actions"><a class="button" href="${exported}">${words.export}</a> <a class="button" href="${forSpreadsheet}" title="${words.exportForSpreadsheetHint}">${words.exportForSpreadsheet}</a></p>`}</div>
 ${finder(reader, choice, windows)}
-${found && html`<section class="card" data-live="players">${playersTable(reader, found, shown)}</section>`}`;
+${found && html`<section class="card"${isLive && html` data-live="players"`}>${playersTable(reader, found, shown)}</section>`}`;
 }
 
 function finder(reader: Reader, choice: Choice, windows: readonly number[]): Html {

@@ -64,8 +64,8 @@ export function playersListIn(
 
 const statementCancelled = "57014";
 
-/** The primary key serves IDs and their beginnings, `playtimes_newest` the newest. */
-function isServedByIndex({ filter: { idPrefix, ...others }, sort }: Listing): boolean {
+/** Whether it takes no time, however many players there are: the primary key serves IDs and their beginnings, `playtimes_newest` the newest. */
+export function isServedByIndex({ filter: { idPrefix, ...others }, sort }: Listing): boolean {
   if (Object.values(others).some((value) => value !== undefined)) return false;
   return sort.by === "id" || (sort.by === "created" && idPrefix === undefined);
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { enteredTime } from "../../src/admin/players.ts";
+import { enteredTime } from "../../src/admin/player.ts";
 import { listed, openPlayers, player, signIn, squad } from "../support/open-players.ts";
 import { textOf } from "../support/panel.ts";
 import { deliverySignature, post, secrets } from "../support/service.ts";

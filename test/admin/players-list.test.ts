@@ -127,6 +127,14 @@ test("a wrong parameter is said on the page, and what was typed stays in the for
   assert.ok(!service.logText().includes("a page of the panel failed"));
 });
 
+test("only a list that an index serves is read again while its page is open", async () => {
+  const isLive = async (search: string) =>
+    /data-live="players"/.test((await browser.get(`/admin/players/${search}`)).html);
+  for (const search of ["", "?sort=id-desc", `?q=${player(1)}`]) assert.equal(await isLive(search), true, search);
+  for (const search of ["?game=440", "?sort=steam-desc", "?sort=seen-desc"])
+    assert.equal(await isLive(search), false, search);
+});
+
 test("a profile of BattleMetrics is answered with a sentence: its number is no Steam ID", async () => {
   for (const address of ["https://www.battlemetrics.com/rcon/players/123456789", "battlemetrics.com/players/123"]) {
     const { status, html } = await browser.get(`/admin/players/?q=${encodeURIComponent(address)}`);
