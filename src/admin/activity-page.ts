@@ -4,7 +4,7 @@ import type { SteamId } from "../parse.ts";
 import type { Listed } from "../players/least-active.ts";
 import { playerCell } from "./player-cell.ts";
 import { playersTabs } from "./players-tabs.ts";
-import { ago, gameName, hours, type Reader } from "./reader.ts";
+import { ago, gameName, gameTitle, hours, type Reader } from "./reader.ts";
 
 export type Activity = {
   /** The pasted list; a stranger's text, as is `game`. */
@@ -55,7 +55,7 @@ function listTable(
   const { activity: words, players: columns, common } = reader.texts;
   const seen = players.filter(({ lately }) => lately !== undefined);
   const others = players.filter(({ lately }) => lately === undefined);
-  return html`<h2>${columns.gameTitle(game)}</h2>
+  return html`<h2>${gameTitle(reader, game)}</h2>
 ${
   seen.length > 0 &&
   html`<table class="stack"><thead><tr><th>${columns.player}</th>${windows.map((count) => html`<th class="number">${common.days(count)}</th>`)}<th>${columns.seen}</th></tr></thead>

@@ -6,7 +6,7 @@ import { confirmation } from "./confirmation-page.ts";
 import { daysChart, type PlayedDays } from "./days-chart.ts";
 import { usualList } from "./player-address.ts";
 import { profileLinks } from "./players-page.ts";
-import { ago, hours, moment, number, type Reader } from "./reader.ts";
+import { ago, gameTitle, hours, moment, number, type Reader } from "./reader.ts";
 
 /** What was typed and cannot be taken: the game to ask about, or the times of one. */
 export type Draft = { ask: string } | Times;
@@ -61,7 +61,7 @@ type Shown = { draft: Times | undefined; days: PlayedDays | undefined; edited: R
 function game(reader: Reader, row: Playtime, { draft, days, edited }: Shown): Html {
   const words = reader.texts.players;
   const { gameId } = row;
-  return html`<section class="card"><div class="head"><h2>${words.gameTitle(gameId)}</h2>
+  return html`<section class="card"><div class="head"><h2>${gameTitle(reader, gameId)}</h2>
 <form method="post"><input type="hidden" name="action" value="ask"><button name="game" value="${gameId}">${words.ask}</button></form></div>
 <dl class="facts">
 <div><dt>${words.steamTime}</dt><dd>${time(reader, row.steamSeconds)}${row.steamStatus !== "ok" && html`<small>${reader.texts.status[row.steamStatus]}</small>`}${row.steamCheckedAt !== null && html`<small>${edited.has(`${gameId}/steam`) ? words.byHand : words.checked} ${ago(reader, row.steamCheckedAt)}</small>`}</dd></div>
@@ -138,7 +138,7 @@ export function confirmTimes(reader: Reader, { steamId, row, typed, was, page, .
     "battlemetrics-minutes": typed.battlemetrics.minutes,
     "battlemetrics-was": was.battlemetrics,
   };
-  return html`<div class="narrow wide card"><p class="above">${words.gameTitle(row.gameId)}</p><h1><span class="id">${steamId}</span></h1>
+  return html`<div class="narrow wide card"><p class="above">${gameTitle(reader, row.gameId)}</p><h1><span class="id">${steamId}</span></h1>
 <dl class="values">${line(words.steamTime, row.steamSeconds, changed.steamSeconds)}${line(words.battlemetricsTime, row.bmSeconds, changed.bmSeconds)}</dl>
 <p class="hint">${words.editedHint}</p>
 <form method="post" action="${page}" class="row">${Object.entries(fields).map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`)}<button class="main">${common.save}</button><a class="button" href="${page}">${common.cancel}</a></form></div>`;

@@ -36,6 +36,12 @@ export const gameName = (gameId: number) => (gameId === 393_380 ? "Squad" : Stri
 /** A reason as it was kept, which is in English. */
 export const reasonWords = ({ language }: Reader, kept: string) => (language === "ru" ? reasonRu(kept) : kept);
 
+/** The same as a heading. */
+export function gameTitle({ texts }: Reader, gameId: number): string {
+  const name = gameName(gameId);
+  return name === String(gameId) ? texts.players.gameTitle(gameId) : name;
+}
+
 export function number({ language }: Reader, value: number, digits = 0): string {
   const key = `${language} ${digits}`;
   const format = formats.get(key) ?? new Intl.NumberFormat(language, { maximumFractionDigits: digits });

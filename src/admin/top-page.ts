@@ -4,7 +4,7 @@ import type { SteamId } from "../parse.ts";
 import type { TopPlayer } from "../players/days.ts";
 import { playerCell } from "./player-cell.ts";
 import { playersTabs } from "./players-tabs.ts";
-import { ago, hours, type Reader } from "./reader.ts";
+import { ago, gameTitle, hours, type Reader } from "./reader.ts";
 
 /** What the address asks for: the last `days`, or the days between two dates. A stranger's texts; empty where not given. */
 export type TopChoice = { days: string; from: string; to: string; game: string };
@@ -28,7 +28,7 @@ export type Top = {
 
 /** The page's content. */
 export function topPage(reader: Reader, { choice, offered, games, found }: Top): Html {
-  const { top: words, common, players: columns } = reader.texts;
+  const { top: words, common } = reader.texts;
   const head = html`${playersTabs(reader, "top")}<h1>${words.title}</h1>`;
   if (offered.length === 0) return html`${head}<section class="card"><p class="empty">${words.notKept}</p></section>`;
   const ownDays = choice.from !== "" || choice.to !== "";
@@ -47,7 +47,7 @@ export function topPage(reader: Reader, { choice, offered, games, found }: Top):
       common.days(count),
     ),
   )}</div>
-${games.length > 1 && html`<div class="row choices">${games.map((one) => option(one === game, address({ game: String(one) }), columns.gameTitle(one)))}</div>`}
+${games.length > 1 && html`<div class="row choices">${games.map((one) => option(one === game, address({ game: String(one) }), gameTitle(reader, one)))}</div>`}
 <form action="/admin/top/" class="row dates">${choice.game !== "" && html`<input type="hidden" name="game" value="${choice.game}">`}
 <div><label for="from">${words.from}</label><input id="from" name="from" type="date" value="${found?.span.from ?? choice.from}"></div>
 <div><label for="to">${words.to}</label><input id="to" name="to" type="date" value="${found?.span.to ?? choice.to}"></div>
@@ -58,7 +58,7 @@ ${found && html`<section class="card">${topTable(reader, found)}</section>`}`;
 function topTable(reader: Reader, { game, span, players, names }: NonNullable<Top["found"]>): Html {
   const { top: words, players: columns } = reader.texts;
   if (game === undefined) return html`<p class="empty">${words.noDays}</p>`;
-  const title = html`<h2>${columns.gameTitle(game)}, ${span.from} – ${span.to}</h2>`;
+  const title = html`<h2>${gameTitle(reader, game)}, ${span.from} – ${span.to}</h2>`;
   if (players.length === 0) return html`${title}<p class="empty">${words.nobody}</p>`;
   return html`${title}<table class="stack"><thead><tr><th class="number">${words.place}</th><th>${columns.player}</th><th class="number">${columns.played}</th><th>${columns.seen}</th></tr></thead>
 <tbody>${players.map(

@@ -247,7 +247,7 @@ export const en = {
       "Only Steam knows whose profile that is, and there is no Steam key. Search for the SteamID64 instead.",
     profileUnknown: "Steam knows no profile with that name.",
     profileUnasked: "Steam could not be asked whose profile that is. Try again later, or search for the SteamID64.",
-    gameTitle: (gameId: number) => (gameId === 393_380 ? "Squad" : `Game ${gameId}`),
+    gameTitle: (gameId: number) => `Game ${gameId}`,
     exactly: (count: number) => english(count, "second", "seconds"),
     checked: "asked",
     signed: "signed",
@@ -288,6 +288,7 @@ export const en = {
     toAlerts: "Send a test, and see what was sent",
     fixed: "The config decides this:",
     isSet: "is set, and hidden",
+    notTaken: "Nothing was saved. Check the marked fields.",
     remove: "Remove",
     labels: {
       "steam-key": "Key",

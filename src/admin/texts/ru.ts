@@ -246,7 +246,7 @@ export const ru: Texts = {
     profileNeedsKey: "Чей это профиль, знает только Steam, а ключа Steam нет. Ищите по SteamID64.",
     profileUnknown: "Профиля с таким именем в Steam нет.",
     profileUnasked: "Не удалось спросить Steam, чей это профиль. Попробуйте позже или ищите по SteamID64.",
-    gameTitle: (gameId: number) => (gameId === 393_380 ? "Squad" : `Игра ${gameId}`),
+    gameTitle: (gameId: number) => `Игра ${gameId}`,
     exactly: (count: number) => russian(count, "секунда", "секунды", "секунд"),
     checked: "спрошен",
     signed: "подписано",
@@ -287,6 +287,7 @@ export const ru: Texts = {
     toAlerts: "Отправить пробное сообщение и посмотреть отправленные",
     fixed: "Это задано в конфигурации:",
     isSet: "задано и скрыто",
+    notTaken: "Ничего не сохранено: посмотрите на отмеченные поля.",
     remove: "Убрать",
     labels: {
       "steam-key": "Ключ",
