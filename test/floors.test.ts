@@ -113,6 +113,7 @@ test("in the panel X.ts answers and X-page.ts draws: no markup but in pages and 
     "admin/charts.ts",
     "admin/connection-parts.ts",
     "admin/days-chart.ts",
+    "admin/form-field.ts",
     "admin/page.ts",
     "admin/player-cell.ts",
     "admin/players-tabs.ts",

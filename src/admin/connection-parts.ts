@@ -1,6 +1,7 @@
 import type { Connection } from "../connections/connections.ts";
 import { type Html, html } from "../html.ts";
 import type { Standing } from "../watch/health.ts";
+import { type Field, field } from "./form-field.ts";
 import { ago, type Reader } from "./reader.ts";
 import { adviceOn, stateWords } from "./state-words.ts";
 import type { Texts } from "./texts/en.ts";
@@ -64,29 +65,21 @@ ${advice !== "" && html`<p>${advice}</p>`}
 <p class="hint">${words.lastAccepted}: ${ago(reader, summary?.acceptedAt ?? null)}. ${summary?.refusedAt != null && html`${health.lastRefused}: ${ago(reader, summary.refusedAt)}.`}</p></section>`;
 }
 
-type Field = {
-  name: string;
-  label: string;
+type OwnField = Pick<Field, "name" | "label" | "value" | "attributes"> & {
   hint?: string;
-  value: string;
   filled: Filled | undefined;
-  attributes?: Html;
 };
 
-/** A field of a form, and below it what is wrong and what to enter. */
-export function field({ texts }: Reader, { name, label, hint, value, filled, attributes }: Field): Html {
-  const problem = filled?.problems[name];
-  const described = [hint && `${name}-hint`, problem && `${name}-problem`].filter((id) => id);
-  return html`<div class="field${problem ? " wrong" : ""}"><label for="${name}">${label}</label>
-<input id="${name}" name="${name}" value="${value}"${attributes}${described.length > 0 && html` aria-describedby="${described.join(" ")}"`}${problem && html` aria-invalid="true"`}>
-${problem && html`<p class="problem" id="${name}-problem">${texts.connections.problems[problem]}</p>`}
-${hint && html`<p class="hint" id="${name}-hint">${hint}</p>`}</div>`;
+/** A field of a connection's form. */
+export function connectionField(reader: Reader, { filled, ...one }: OwnField): Html {
+  const problem = filled?.problems[one.name];
+  return field({ ...one, problem: problem && reader.texts.connections.problems[problem] });
 }
 
-type Filling = Pick<Field, "hint" | "value" | "filled">;
+type Filling = Pick<OwnField, "hint" | "value" | "filled">;
 
 export const pathField = (reader: Reader, filling: Filling) =>
-  field(reader, {
+  connectionField(reader, {
     ...filling,
     name: "path",
     label: reader.texts.connections.path,
@@ -94,7 +87,7 @@ export const pathField = (reader: Reader, filling: Filling) =>
   });
 
 export const gameField = (reader: Reader, filling: Filling) =>
-  field(reader, {
+  connectionField(reader, {
     ...filling,
     name: "game",
     label: reader.texts.connections.game,

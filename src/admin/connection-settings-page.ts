@@ -2,7 +2,7 @@ import type { Connection } from "../connections/connections.ts";
 import { type Html, html } from "../html.ts";
 import type { Standing } from "../watch/health.ts";
 import { confirmation } from "./confirmation-page.ts";
-import { connectionHead, type Filled, field, gameField, pageOf, pathField } from "./connection-parts.ts";
+import { connectionField, connectionHead, type Filled, gameField, pageOf, pathField } from "./connection-parts.ts";
 import { moment, type Reader } from "./reader.ts";
 
 /** For how many hours an old secret may be accepted beside the new one. */
@@ -29,7 +29,7 @@ function settingsForm(reader: Reader, { standing: { connection }, filled }: Show
   return html`<form method="post" action="${pageOf(connection)}" autocomplete="off">
 ${pathField(reader, { hint: words.settingsHint, value: values.path, filled: own })}
 ${gameField(reader, { hint: words.gameHint, value: values.game, filled: own })}
-${connection.kind === "battlemetrics" && field(reader, { name: "expect", label: health.expect, hint: health.expectHint, value: values.expect, filled: own, attributes: html` inputmode="numeric"` })}
+${connection.kind === "battlemetrics" && connectionField(reader, { name: "expect", label: health.expect, hint: health.expectHint, value: values.expect, filled: own, attributes: html` inputmode="numeric"` })}
 <button name="action" value="change">${common.save}</button></form>`;
 }
 
@@ -51,7 +51,7 @@ ${
 }
 <form method="post" action="${pageOf(connection)}" autocomplete="off">
 <div class="pair">
-${field(reader, { name: "secret", label: words.newSecret, hint: words.newSecretHint, value: "", filled: own, attributes: html` spellcheck="false" autocapitalize="none"` })}
+${connectionField(reader, { name: "secret", label: words.newSecret, hint: words.newSecretHint, value: "", filled: own, attributes: html` spellcheck="false" autocapitalize="none"` })}
 <div class="field"><label for="keep">${words.keepOld}</label><select id="keep" name="keep">${keptHours.map((hours) => html`<option value="${hours}"${hours === "24" && html` selected`}>${hoursWords[hours]}</option>`)}</select></div>
 </div>
 ${isKept && html`<fieldset class="notice problem" aria-label="${words.twice}"><p>${words.twice}</p><label class="choice"><input type="radio" name="which" value="oldest" checked> ${words.keepOldest}</label><label class="choice"><input type="radio" name="which" value="newest"> ${words.keepNewest}</label></fieldset>`}

@@ -3,7 +3,15 @@ import { isPrivate } from "../connections/how-to-use.ts";
 import { type Html, html } from "../html.ts";
 import type { Standing } from "../watch/health.ts";
 import type { Summary } from "../watch/read.ts";
-import { type Filled, field, gameField, pageOf, pathField, stateMark, switchForm } from "./connection-parts.ts";
+import {
+  connectionField,
+  type Filled,
+  gameField,
+  pageOf,
+  pathField,
+  stateMark,
+  switchForm,
+} from "./connection-parts.ts";
 import { ago, gameName, number, type Reader } from "./reader.ts";
 import { refusalWords } from "./state-words.ts";
 
@@ -55,7 +63,7 @@ ${pathField(reader, { hint: words.pathHint, value: values.path, filled })}
 <p class="hint">${words.address}: <code data-preview="path" data-before="${base}${address[0] ?? ""}" data-after="${address[1] ?? ""}">${base}${address[0] ?? ""}…${address[1] ?? ""}</code></p>
 ${kind === "battlemetrics" && isPrivate(base) && html`<p class="hint warning">${words.privatePreview}</p>`}
 ${gameField(reader, { hint: words.gameHint, value: values.game, filled })}
-${field(reader, { name: "secret", label: words.secret, hint: words.secretHint[kind], value: values.secret, filled, attributes: html` spellcheck="false" autocapitalize="none"` })}
+${connectionField(reader, { name: "secret", label: words.secret, hint: words.secretHint[kind], value: values.secret, filled, attributes: html` spellcheck="false" autocapitalize="none"` })}
 <div class="row"><button class="main">${words.create}</button><a class="button plain" href="/admin/connections/">${common.cancel}</a></div>
 </form></div>`;
 }

@@ -1,17 +1,18 @@
 import { type Html, html } from "../html.ts";
 import { places, type SettingName } from "../settings.ts";
+import { field } from "./form-field.ts";
 import type { Reader } from "./reader.ts";
 import type { Texts } from "./texts/en.ts";
 
-/** What was typed and cannot be taken, and at which field. */
-export type Problem = { text: keyof Texts["settings"]["problems"]; at: SettingName; value: string };
+/** What was typed and cannot be taken, and what is wrong with it. */
+export type Problems = Partial<Record<SettingName, { text: keyof Texts["settings"]["problems"]; typed: string }>>;
 
 export type ShownSettings = {
   /** In force; empty: not set. */
   values: Readonly<Record<string, string>>;
   /** Those that the config file or the environment decides. */
   fixed: readonly SettingName[];
-  problem: Problem | undefined;
+  problems: Problems;
 };
 
 /** What is never shown again once it is stored. */
@@ -25,7 +26,7 @@ export function settingsPage(reader: Reader, shown: ShownSettings): Html {
   const { settings: words, common, nav } = reader.texts;
   const form = (action: string, names: readonly SettingName[], button: string) => {
     const isOpen = names.some((name) => !shown.fixed.includes(name));
-    const fields = names.map((name) => field(reader, name, shown));
+    const fields = names.map((name) => setting(reader, name, shown));
     return html`<form method="post" autocomplete="off">${fields}${isOpen && html`<button class="main" name="action" value="${action}">${button}</button>`}</form>`;
   };
   return html`<h1>${words.title}</h1>
@@ -36,16 +37,23 @@ export function settingsPage(reader: Reader, shown: ShownSettings): Html {
 <form method="post" id="remove"></form>`;
 }
 
-function field(reader: Reader, name: SettingName, { values, fixed, problem }: ShownSettings): Html {
+function setting(reader: Reader, name: SettingName, { values, fixed, problems }: ShownSettings): Html {
   const { settings: words } = reader.texts;
   const value = values[name] ?? "";
   const label = words.labels[name];
+  const isHidden = isSecret(name);
   if (fixed.includes(name))
-    return html`<div class="field"><p class="label">${label}</p><p>${isSecret(name) ? words.isSet : html`<code>${value}</code>`}</p><p class="hint">${words.fixed} <code>${places[name].name}</code></p></div>`;
-  const isWrong = problem?.at === name;
-  const shownValue = isWrong && !isSecret(name) ? problem.value : isSecret(name) ? "" : value;
-  return html`<div class="field${isWrong && " wrong"}"><label for="${name}">${label}</label>
-<input id="${name}" name="${name}" value="${shownValue}" autocomplete="off" spellcheck="false" autocapitalize="none" maxlength="1000"${isSecret(name) && value !== "" && html` placeholder="${words.isSet}"`} aria-describedby="${name}-hint"${isWrong && html` aria-invalid="true"`}>
-<p class="hint" id="${name}-hint">${words.hints[name]}</p>
-${isWrong && html`<p class="problem">${words.problems[problem.text]}</p>`}${value !== "" && html`<button class="small" form="remove" name="remove" value="${name}" aria-label="${words.remove}: ${label}">${words.remove}</button>`}</div>`;
+    return html`<div class="field"><p class="label">${label}</p><p>${isHidden ? words.isSet : html`<code>${value}</code>`}</p><p class="hint">${words.fixed} <code>${places[name].name}</code></p></div>`;
+  const problem = problems[name];
+  return field({
+    name,
+    label,
+    hint: words.hints[name],
+    value: isHidden ? "" : (problem?.typed ?? value),
+    problem: problem && words.problems[problem.text],
+    attributes: html` autocomplete="off" spellcheck="false" autocapitalize="none" maxlength="1000"${isHidden && value !== "" && html` placeholder="${words.isSet}"`}`,
+    more:
+      value !== "" &&
+      html`<button class="small" form="remove" name="remove" value="${name}" aria-label="${words.remove}: ${label}">${words.remove}</button>`,
+  });
 }

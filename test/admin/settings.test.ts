@@ -93,6 +93,13 @@ test("what cannot be meant is said beside the field, and stored nowhere", async 
     assert.match(textOf(html), words);
     assert.match(html, new RegExp(`id="${name}"[^>]*aria-invalid="true"`));
   }
+  const both = await save("alerts", {
+    "discord-webhook": "x",
+    "telegram-chat": "my chat",
+    "alerts-url": "https://x.example.com",
+  });
+  assert.equal(both.html.split('aria-invalid="true"').length - 1, 2);
+  assert.match(textOf(both.html), /begins with https:\/\/\..*begins with @/);
   assert.deepEqual([...(await db.sql`select name from panel_settings where name <> 'password'`)], []);
 });
 
