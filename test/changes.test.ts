@@ -1,33 +1,22 @@
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { commands } from "../src/cli/run.ts";
 import { cli } from "./support/cli.ts";
-import { createTestDatabase, environmentOf, type TestDatabase } from "./support/database.ts";
-import { createBrowser, setPanelPassword } from "./support/panel.ts";
-import { insertConnections, startTestService, type TestService } from "./support/service.ts";
+import { environmentOf } from "./support/database.ts";
+import { insertConnections } from "./support/service.ts";
+import { signedInPanel } from "./support/signed-in.ts";
 
 /* Every change that an operator makes, in the panel or by a command, is one line of the service's log. */
 
 const player = "76561198000000001";
 const secret = "planted-secret-of-a-change";
 
-let db: TestDatabase;
-let service: TestService;
-let browser: ReturnType<typeof createBrowser>;
-
-before(async () => {
-  db = await createTestDatabase();
-  await setPanelPassword(db);
-  await insertConnections(db);
-  await db.sql`insert into playtimes (steam_id, game_id, bm_seconds) values (${player}, 393380, 3600)`;
-  service = await startTestService(db);
-  browser = createBrowser(service);
-  await browser.signIn();
-});
-after(async () => {
-  await service.stop();
-  await db.drop();
+const { db, service, browser } = await signedInPanel({
+  fill: async (db) => {
+    await insertConnections(db);
+    await db.sql`insert into playtimes (steam_id, game_id, bm_seconds) values (${player}, 393380, 3600)`;
+  },
 });
 
 /** The lines of these changes, once there are so many; a moment later there are no more. */

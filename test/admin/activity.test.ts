@@ -1,35 +1,26 @@
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { createTestDatabase, type TestDatabase } from "../support/database.ts";
-import { createBrowser, setPanelPassword, textOf } from "../support/panel.ts";
-import { startTestService, type TestService } from "../support/service.ts";
+import { test } from "node:test";
+import { createBrowser, textOf } from "../support/panel.ts";
+import { startTestService } from "../support/service.ts";
+import { signedInPanel } from "../support/signed-in.ts";
 
 const player = (number: number) => String(76561197960265728n + BigInt(number));
 const now = new Date("2026-03-31T12:00:00Z");
 const dayOf = (back: number) => new Date(now.getTime() - back * 86_400_000).toISOString().slice(0, 10);
 const HISTORY = { TIME_ZONE: "UTC", KEEP_DAYS: 400 };
 
-let db: TestDatabase;
-let service: TestService;
-let browser: ReturnType<typeof createBrowser>;
-
-before(async () => {
-  db = await createTestDatabase();
-  await setPanelPassword(db);
-  await db.sql`
+const { db, service, browser } = await signedInPanel({
+  fill: async (db) => {
+    await db.sql`
     insert into playtimes (steam_id, game_id, bm_seconds, bm_signed_at, seen_at)
     select 76561197960265728 + n, 10, 1, ${now.toISOString()}, ${now.toISOString()}::timestamptz - n * interval '1 hour' from generate_series(1, 4) n`;
-  await db.sql`
+    await db.sql`
     insert into playtime_days values (${player(1)}, 10, ${dayOf(0)}, 3600), (${player(1)}, 10, ${dayOf(20)}, 3600),
       (${player(2)}, 10, ${dayOf(80)}, 7200), (${player(3)}, 10, ${dayOf(100)}, 7200), (${player(2)}, 20, ${dayOf(1)}, 1800)`;
-  await db.sql`insert into player_names values (${player(1)}, '<b>Anna</b>', now())`;
-  service = await startTestService(db, { config: { HISTORY }, now: () => now });
-  browser = createBrowser(service);
-  await browser.signIn();
-});
-after(async () => {
-  await service.stop();
-  await db.drop();
+    await db.sql`insert into player_names values (${player(1)}, '<b>Anna</b>', now())`;
+  },
+  config: { HISTORY },
+  now: () => now,
 });
 
 const stored = () => db.sql`

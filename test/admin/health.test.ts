@@ -1,26 +1,12 @@
 import assert from "node:assert/strict";
-import { after, before, beforeEach, test } from "node:test";
-import { createTestDatabase, type TestDatabase } from "../support/database.ts";
-import { type Browser, createBrowser, setPanelPassword, textOf } from "../support/panel.ts";
-import { deliverySignature, insertConnections, post, startTestService, type TestService } from "../support/service.ts";
+import { beforeEach, test } from "node:test";
+import { textOf } from "../support/panel.ts";
+import { deliverySignature, insertConnections, post } from "../support/service.ts";
+import { signedInPanel } from "../support/signed-in.ts";
 
 /* How connections stand, in the panel: a state each, what to do about it, and what changes it. */
 
-let db: TestDatabase;
-let service: TestService;
-let browser: Browser;
-
-before(async () => {
-  db = await createTestDatabase();
-  await setPanelPassword(db);
-  service = await startTestService(db);
-  browser = createBrowser(service);
-  await browser.signIn();
-});
-after(async () => {
-  await service.stop();
-  await db.drop();
-});
+const { db, service, browser } = await signedInPanel();
 beforeEach(async () => {
   await browser.get("/admin/connections/");
   await db.sql`truncate connections, accepted_requests, refused_requests, refused_in_a_row, hourly_counts`;

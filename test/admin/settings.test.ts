@@ -1,29 +1,17 @@
 import assert from "node:assert/strict";
-import { after, before, beforeEach, test } from "node:test";
-import { createTestDatabase, type TestDatabase } from "../support/database.ts";
-import { createBrowser, setPanelPassword, textOf } from "../support/panel.ts";
+import { after, beforeEach, test } from "node:test";
+import { createBrowser, textOf } from "../support/panel.ts";
 import { insertConnections, startTestService, type TestService } from "../support/service.ts";
-import { type SteamStub, startSteamStub } from "../support/steam-stub.ts";
+import { signedInPanel } from "../support/signed-in.ts";
+import { startSteamStub } from "../support/steam-stub.ts";
 
 const goodKey = "0123456789ABCDEF0123456789ABCDEF";
 
-let db: TestDatabase;
-let steam: SteamStub;
-let service: TestService;
-let browser: ReturnType<typeof createBrowser>;
-
-before(async () => {
-  [db, steam] = await Promise.all([createTestDatabase(), startSteamStub()]);
-  await setPanelPassword(db);
-  await insertConnections(db);
-  service = await startTestService(db, { config: { STEAM: { KEY: "", API_URL: steam.url } } });
-  browser = createBrowser(service);
-  await browser.signIn();
-});
-after(async () => {
-  await service.stop();
-  await steam.stop();
-  await db.drop();
+const steam = await startSteamStub();
+after(() => steam.stop());
+const { db, service, browser } = await signedInPanel({
+  fill: insertConnections,
+  config: { STEAM: { KEY: "", API_URL: steam.url } },
 });
 beforeEach(async () => {
   for (const name of ["steam-key", "public-url", "discord-webhook", "telegram-token", "telegram-chat", "alerts-url"])

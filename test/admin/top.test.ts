@@ -1,29 +1,15 @@
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { createTestDatabase, type TestDatabase } from "../support/database.ts";
-import { createBrowser, setPanelPassword, textOf } from "../support/panel.ts";
+import { test } from "node:test";
+import { createBrowser, textOf } from "../support/panel.ts";
 import { startTestService, type TestService } from "../support/service.ts";
+import { signedInPanel } from "../support/signed-in.ts";
 
 const player = (number: number) => String(76561198000000000n + BigInt(number));
 const now = new Date("2026-03-31T12:00:00Z");
 const dayOf = (back: number) => new Date(now.getTime() - back * 86_400_000).toISOString().slice(0, 10);
 const HISTORY = { TIME_ZONE: "UTC", KEEP_DAYS: 400 };
 
-let db: TestDatabase;
-let service: TestService;
-let browser: ReturnType<typeof createBrowser>;
-
-before(async () => {
-  db = await createTestDatabase();
-  await setPanelPassword(db);
-  service = await startTestService(db, { config: { HISTORY }, now: () => now });
-  browser = createBrowser(service);
-  await browser.signIn();
-});
-after(async () => {
-  await service.stop();
-  await db.drop();
-});
+const { db, service, browser } = await signedInPanel({ config: { HISTORY }, now: () => now });
 
 /** Last digits of the IDs, with the hours. */
 const listed = (html: string) =>

@@ -1,34 +1,14 @@
 import assert from "node:assert/strict";
-import { after, before, beforeEach, test } from "node:test";
+import { beforeEach, test } from "node:test";
 import { cli } from "../support/cli.ts";
-import { createTestDatabase, environmentOf, type TestDatabase } from "../support/database.ts";
-import { createBrowser, setPanelPassword, textOf } from "../support/panel.ts";
-import {
-  deliverySignature,
-  insertConnections,
-  post,
-  secrets,
-  startTestService,
-  type TestService,
-} from "../support/service.ts";
+import { environmentOf } from "../support/database.ts";
+import { textOf } from "../support/panel.ts";
+import { deliverySignature, insertConnections, post, secrets } from "../support/service.ts";
+import { signedInPanel } from "../support/signed-in.ts";
 
 /* A webhook whose body is wrong shows in the panel and in stats, with the field that is wrong. */
 
-let db: TestDatabase;
-let service: TestService;
-let browser: ReturnType<typeof createBrowser>;
-before(async () => {
-  db = await createTestDatabase();
-  await insertConnections(db);
-  await setPanelPassword(db);
-  service = await startTestService(db);
-  browser = createBrowser(service);
-  await browser.signIn();
-});
-after(async () => {
-  await service.stop();
-  await db.drop();
-});
+const { db, service, browser } = await signedInPanel({ fill: insertConnections });
 beforeEach(() => db.sql`truncate accepted_requests, refused_requests, hourly_counts`);
 
 async function deliver(body: object): Promise<void> {
