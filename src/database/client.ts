@@ -26,8 +26,8 @@ export function createClient(address: Address, max: number, options: ClientOptio
   const { statementMs, plansAnew = false, onclose = () => {} } = options;
   const { hosts, database, user, password, sslmode, prepare, startup } = targetOf(address);
   const host = options.host ?? hosts[0] ?? { host: "localhost", port: 5432 };
-  // As text: the driver would leave out the number 0.
-  const limit: Record<string, string> = {
+  // A pooler may refuse these. As text: the driver would leave out the number 0.
+  const refusable: Record<string, string> = {
     ...(statementMs === undefined ? {} : { statement_timeout: String(statementMs) }),
     ...(plansAnew ? { plan_cache_mode: "force_custom_plan" } : {}),
   };
@@ -59,7 +59,7 @@ export function createClient(address: Address, max: number, options: ClientOptio
     onnotice: () => {},
     onclose,
     target_session_attrs: "primary" as const,
-    connection: { application_name: "playtime-service", TimeZone: "UTC", DateStyle: "ISO", ...startup, ...limit },
+    connection: { application_name: "playtime-service", TimeZone: "UTC", DateStyle: "ISO", ...startup, ...refusable },
   };
   const { options: parsed } = postgres(said);
   // The driver takes options that are parsed already as they are. Only so can it be said that any server will do, and can a host
