@@ -124,6 +124,20 @@ test("a body that trickles is cut off at the timeout, one without end at its siz
   );
 });
 
+test("what Steam has against a key says nothing about the next one, which is asked with at once", async () => {
+  let key = "refused";
+  stub.states = { owned: { status: 403 } };
+  const { status, ask } = create({ key: () => key });
+  assert.equal(await ask(), false);
+  assert.equal(status().isForbidden, true);
+  assert.equal(await ask(2), false);
+  assert.equal(stub.calls.length, 1);
+  key = "good";
+  stub.states = { owned: { games: [{ appid: 393380, playtime_forever: 5 }] } };
+  assert.equal(await ask(2), true);
+  assert.deepEqual([status().breaker, stub.calls.at(-1)?.key], ["closed", "good"]);
+});
+
 test("no key, no call", async () => {
   const { ask } = create({ key: () => "" });
   assert.equal(await ask(), false);
