@@ -105,6 +105,8 @@ const panelAddresses: Record<string, "open to everybody" | "only signed in"> = {
   "GET /admin/connections/:kind/set-up/:path/": "only signed in",
   "GET /admin/connections/:kind/settings/:path/": "only signed in",
   "POST /admin/connections/:kind/:path/": "only signed in",
+  "POST /admin/connections/:kind/set-up/:path/": "only signed in",
+  "POST /admin/connections/:kind/settings/:path/": "only signed in",
   "GET /admin/alerts/": "only signed in",
   "POST /admin/alerts/": "only signed in",
   "GET /admin/settings/": "only signed in",

@@ -14,11 +14,19 @@ export type Filled = {
 
 type Named = Pick<Connection, "kind" | "path">;
 
+export const connectionsPage = "/admin/connections/";
 /** Where the panel shows a connection. */
 export const pageOf = ({ kind, path }: Named) => `/admin/connections/${kind}/${encodeURIComponent(path)}/`;
 /** Where it shows what to paste at its sender. */
 export const setUpOf = ({ kind, path }: Named) => `/admin/connections/${kind}/set-up/${encodeURIComponent(path)}/`;
 export const settingsOf = ({ kind, path }: Named) => `/admin/connections/${kind}/settings/${encodeURIComponent(path)}/`;
+
+/** What was just done, when the page's address says so. */
+export function doneText({ texts }: Reader, query: URLSearchParams): string | undefined {
+  const done = query.get("done") ?? "";
+  const said: Record<string, string> = { ...texts.connections.done, ...texts.health.done };
+  return Object.hasOwn(said, done) ? said[done] : undefined;
+}
 
 /** On top of its three pages: what it is, its switch, and the way to the others. */
 export function connectionHead(reader: Reader, standing: Standing, here: "log" | "setUp" | "settings"): Html {
@@ -39,7 +47,7 @@ export function switchForm({ texts }: Reader, connection: Connection, isInList: 
   const { enabled, isPaused, kind, path } = connection;
   // Before it is switched off, another page asks.
   if (enabled && isInList)
-    return html`<a class="button small" href="${pageOf(connection)}?confirm=disable" aria-label="${words.switchOff}: ${path}">${words.switchOff}</a>`;
+    return html`<a class="button small" href="${pageOf(connection)}?confirm=disable&from=list" aria-label="${words.switchOff}: ${path}">${words.switchOff}</a>`;
   return html`<form method="post" action="${pageOf(connection)}" class="row">
 ${isInList && html`<input type="hidden" name="from" value="list">`}
 ${!isInList && kind === "battlemetrics" && html`<button class="small" name="action" value="${isPaused ? "resume" : "pause"}">${isPaused ? health.resume : health.pause}</button>`}

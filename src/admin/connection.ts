@@ -25,7 +25,7 @@ import { isTrouble, type Standing, standingsOf } from "../watch/health.ts";
 import { activityIn } from "../watch/read.ts";
 import { rangeOf, startOf } from "../watch/spans.ts";
 import { connectionPage } from "./connection-page.ts";
-import { type Filled, pageOf, settingsOf, setUpOf } from "./connection-parts.ts";
+import { connectionsPage, doneText, type Filled, pageOf, settingsOf, setUpOf } from "./connection-parts.ts";
 import { confirmRemoval, confirmSwitchOff, connectionSettingsPage, keptHours } from "./connection-settings-page.ts";
 import { fill, gameOrAny, hoursOrNever } from "./filled.ts";
 import { formOf, type PageHandler, page, type Request, seeOther } from "./page.ts";
@@ -57,15 +57,13 @@ export function connectionRoutes(deps: ConnectionsDeps): Record<string, PageHand
   }
 
   /** A page of this connection; its tab says whether something is to be mended. */
-  function pageFor({ reader, query }: Request, { connection, state }: Standing, body: Html, status = 200) {
+  function pageFor({ reader, query }: Request, { connection, state }: Standing, { tab, body, status = 200 }: Shown) {
     const words = reader.texts.connections;
-    const done = query.get("done") ?? "";
     const short = connection.secret !== null && [...connection.secret].length < shortSecretCharacters;
-    const said: Record<string, string> = { ...words.done, ...reader.texts.health.done };
-    const text = status === 200 && Object.hasOwn(said, done) ? said[done] : undefined;
-    const isNew = ["created", "rotated"].includes(done);
+    const text = status === 200 ? doneText(reader, query) : undefined;
+    const isNew = isNewSecret(query);
     return page(reader, {
-      title: connection.path,
+      title: tab === undefined ? connection.path : `${connection.path} · ${tab}`,
       part: "connections",
       warnings: isTrouble(state) ? 1 : 0,
       status,
@@ -88,26 +86,31 @@ export function connectionRoutes(deps: ConnectionsDeps): Record<string, PageHand
     ]);
     const players = [...accepted, ...refused].map(({ steamId }) => steamId).filter((steamId) => steamId !== null);
     const shown = { standing, range, counts, accepted, refused, isLong: query.get("accepted") === "all" };
-    return pageFor(request, standing, connectionPage(reader, { ...shown, names: await names([...new Set(players)]) }));
+    const body = connectionPage(reader, { ...shown, names: await names([...new Set(players)]) });
+    return pageFor(request, standing, { body });
   }
 
   async function showSetUp(request: Request, connection: Connection, outcome?: Tried | "no-answer") {
     const { reader, query, origin } = request;
     const standing = await standingOf(connection, request);
-    const isNew = ["created", "rotated"].includes(query.get("done") ?? "");
     const body = setUpPage(reader, {
       standing,
       base: publicUrl(config, origin),
       isBaseFixed: settings.isFixed("public-url"),
-      isRevealed: isNew || query.get("secret") === "shown",
+      isRevealed: isNewSecret(query) || query.get("secret") === "shown",
       tried: outcome,
     });
-    return pageFor(request, standing, body);
+    return pageFor(request, standing, { tab: reader.texts.connections.setUpTab, body });
   }
 
   async function showSettings(request: Request, connection: Connection, filled?: Filled) {
     const standing = await standingOf(connection, request);
-    return pageFor(request, standing, connectionSettingsPage(request.reader, { standing, filled }), filled ? 400 : 200);
+    const body = connectionSettingsPage(request.reader, { standing, filled });
+    return pageFor(request, standing, {
+      tab: request.reader.texts.connections.settingsTab,
+      body,
+      status: filled ? 400 : 200,
+    });
   }
 
   /** The connection that the address names; throws the Refusal "not-found". */
@@ -124,40 +127,39 @@ export function connectionRoutes(deps: ConnectionsDeps): Record<string, PageHand
     return seeOther(`${lead(one)}?done=${done}`);
   }
 
-  /** The list sends its forms from where it stands. */
   async function switched(request: Request, one: Connection, form: URLSearchParams, enabled: boolean): Promise<Answer> {
     await table.setEnabled(one, enabled);
     const done = enabled ? "enabled" : "disabled";
     const what = `a connection switched ${enabled ? "on" : "off"}`;
-    return changed(request, one, { what, done, ...(form.get("from") === "list" ? { lead: toList } : {}) });
+    return changed(request, one, { what, done, lead: leadOf(form) });
   }
 
-  async function paused(request: Request, one: Connection, isPaused: boolean): Promise<Answer> {
+  async function paused(request: Request, one: Connection, form: URLSearchParams, isPaused: boolean): Promise<Answer> {
     if (one.kind !== "battlemetrics") throw new Malformed("action", "one of this page");
     await table.setPaused(one, isPaused);
     const done = isPaused ? "paused" : "resumed";
-    return changed(request, one, { what: `a connection ${done}`, done });
+    return changed(request, one, { what: `a connection ${done}`, done, lead: leadOf(form) });
   }
 
   /** What the forms of a connection's page ask for. */
   const actions: Record<string, (one: Connection, form: URLSearchParams, request: Request) => Promise<Answer>> = {
     enable: (one, form, request) => switched(request, one, form, true),
     disable: (one, form, request) => switched(request, one, form, false),
-    pause: (one, _, request) => paused(request, one, true),
-    resume: (one, _, request) => paused(request, one, false),
+    pause: (one, form, request) => paused(request, one, form, true),
+    resume: (one, form, request) => paused(request, one, form, false),
     "drop-old-secret": async (one, _, request) => {
       await table.dropOldSecret(one);
       return changed(request, one, { what: "an old secret dropped", done: "dropped", lead: settingsOf });
     },
     rotate: async (one, form, request) => {
-      const filled = fill(form, ["secret", "keep"]);
+      const filled = fill(form, ["secret", "keep", "which"]);
       const secret = filled.values["secret"] === "" ? makeSecret() : filled.parse("secret", secretText);
       const keepHours = filled.parse("keep", oneOf(keptHours));
       if (secret === undefined || keepHours === undefined) return showSettings(request, one, filled);
       await table.setSecret(one, secret, {
         keepOldSeconds: Number(keepHours) * 3_600,
         // Unless told otherwise: nobody may have changed the sender since.
-        keepsOldest: form.get("which") !== "newest",
+        keepsOldest: filled.values["which"] !== "newest",
       });
       return changed(request, one, { what: "a secret changed", done: "rotated", lead: setUpOf });
     },
@@ -193,9 +195,18 @@ export function connectionRoutes(deps: ConnectionsDeps): Record<string, PageHand
       await table.remove(one);
       await request.changed("a connection deleted", nameOf(one));
       await directory.refresh();
-      return seeOther("/admin/connections/?done=deleted");
+      return seeOther(`${connectionsPage}?done=deleted`);
     },
   };
+
+  async function act(request: Request, kind: Kind): Promise<Answer> {
+    const connection = await named(request, kind);
+    const form = await formOf(request);
+    const action = form.get("action") ?? "";
+    const act = Object.hasOwn(actions, action) ? actions[action] : undefined;
+    if (!act) throw new Malformed("action", "one of this page");
+    return act(connection, form, request);
+  }
 
   const ofKind = (kind: Kind): Record<string, PageHandler> => ({
     [`GET /admin/connections/${kind}/:path/`]: async (request) => {
@@ -209,7 +220,7 @@ export function connectionRoutes(deps: ConnectionsDeps): Record<string, PageHand
           return page(reader, {
             title: words.switchOff,
             part: "connections",
-            body: confirmSwitchOff(reader, connection),
+            body: confirmSwitchOff(reader, connection, query.get("from") === "list"),
           });
         default:
           return show(request, connection);
@@ -218,21 +229,24 @@ export function connectionRoutes(deps: ConnectionsDeps): Record<string, PageHand
     [`GET /admin/connections/${kind}/set-up/:path/`]: async (request) => showSetUp(request, await named(request, kind)),
     [`GET /admin/connections/${kind}/settings/:path/`]: async (request) =>
       showSettings(request, await named(request, kind)),
-    [`POST /admin/connections/${kind}/:path/`]: async (request) => {
-      const connection = await named(request, kind);
-      const form = await formOf(request);
-      const action = form.get("action") ?? "";
-      const act = Object.hasOwn(actions, action) ? actions[action] : undefined;
-      if (!act) throw new Malformed("action", "one of this page");
-      return act(connection, form, request);
-    },
+    // A form is sent to the page that holds it: there a mistake is shown, and there a change of the language leads back to.
+    [`POST /admin/connections/${kind}/:path/`]: (request) => act(request, kind),
+    [`POST /admin/connections/${kind}/set-up/:path/`]: (request) => act(request, kind),
+    [`POST /admin/connections/${kind}/settings/:path/`]: (request) => act(request, kind),
   });
 
   return Object.assign({}, ...kinds.map(ofKind));
 }
 
+/** One of the pages of a connection; without `tab` it is the first. */
+type Shown = { tab?: string; body: Html; status?: number };
+
+/** A secret that was just made is shown once. */
+const isNewSecret = (query: URLSearchParams) => ["created", "rotated"].includes(query.get("done") ?? "");
+
 /** `what`: for the log; `done`: the word for it on the page to which `lead` leads. */
 type Changed = { what: string; done: string; lead?: typeof pageOf };
 
-const toList = () => "/admin/connections/";
+/** Who came from the list goes back to it. */
+const leadOf = (form: URLSearchParams): typeof pageOf => (form.get("from") === "list" ? () => connectionsPage : pageOf);
 const nameOf = ({ kind, path }: Pick<Connection, "kind" | "path">) => `${kind}/${path}`;

@@ -4,7 +4,7 @@ import { connectionPath } from "../connections/paths.ts";
 import { isTrouble, standingsOf } from "../watch/health.ts";
 import { activityIn } from "../watch/read.ts";
 import { type ConnectionsDeps, connectionRoutes } from "./connection.ts";
-import { type Filled, setUpOf } from "./connection-parts.ts";
+import { doneText, type Filled, setUpOf } from "./connection-parts.ts";
 import { connectionForm, connectionList } from "./connections-page.ts";
 import { fill, gameOrAny } from "./filled.ts";
 import { formOf, type PageHandler, page, type Request, seeOther } from "./page.ts";
@@ -54,11 +54,11 @@ export function connectionsRoutes(deps: ConnectionsDeps): Record<string, PageHan
       await deps.activity.flush();
       const [connections, summaries] = await Promise.all([table.list(), activity.summaries()]);
       const standings = standingsOf(connections, summaries, reader.now);
-      const words = reader.texts.connections;
+      const done = doneText(reader, query);
       return page(reader, {
-        title: words.title,
+        title: reader.texts.connections.title,
         part: "connections",
-        ...(query.get("done") === "deleted" ? { notice: { kind: "done", text: words.done.deleted } } : {}),
+        ...(done === undefined ? {} : { notice: { kind: "done", text: done } }),
         warnings: standings.filter(({ state }) => isTrouble(state)).length,
         body: connectionList(reader, standings),
       });

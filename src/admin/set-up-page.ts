@@ -3,7 +3,7 @@ import { isPrivate, placeholder, scriptExamples, squadJsBlock, webhookFields } f
 import type { Tried } from "../connections/sample.ts";
 import { type Html, html } from "../html.ts";
 import type { Standing } from "../watch/health.ts";
-import { connectionHead, pageOf, setUpOf, standingCard } from "./connection-parts.ts";
+import { connectionHead, setUpOf, standingCard } from "./connection-parts.ts";
 import type { Reader } from "./reader.ts";
 
 export type ShownSetUp = {
@@ -25,7 +25,7 @@ ${standingCard(reader, shown.standing)}
 ${privateAddress(reader, shown)}
 <section class="card"><h2>${words.setUp[connection.kind]}</h2>${values(reader, shown)}</section>
 <section class="card"><h2>${words.tryIt}</h2><p class="hint">${words.tryHint}</p>
-<form method="post" action="${pageOf(connection)}"><button name="action" value="try">${words.tryButton}</button></form></section>`;
+<form method="post" action="${setUpOf(connection)}"><button name="action" value="try">${words.tryButton}</button></form></section>`;
 }
 
 /** BattleMetrics cannot reach an address of a home or of this machine alone. */

@@ -163,8 +163,10 @@ test("it is switched off after a question, and on with one click, from the list 
     assert.ok((await browser.get(page)).html.includes(asked), page);
   assert.match(textOf((await browser.get(asked)).html), /refused with 403 from then on/);
   assert.equal((await ask("plugin", "a secret of sixteen")).status, 200);
+  const askedFromList = (await browser.get(`${asked}&from=list`)).html;
+  assert.match(askedFromList, /name="from" value="list".*href="\/admin\/connections\/">Cancel/s);
   const list = await act("script/plugin", "disable", { from: "list" });
-  assert.match(textOf(list.html), /plugin Script off .* Switch on/);
+  assert.match(textOf(list.html), /Switched off\..* plugin Script off .* Switch on/);
   assert.equal((await ask("plugin", "a secret of sixteen")).status, 403);
   assert.match(textOf((await act("script/plugin", "enable")).html), /Switched on/);
   assert.equal((await ask("plugin", "a secret of sixteen")).status, 200);
@@ -227,6 +229,19 @@ describe("another secret", () => {
       keep: "9999",
     });
     assert.equal(wrong.status, 400);
+  });
+
+  test("with a mistake in it is asked for again with all that was chosen", async () => {
+    await create("battlemetrics", { path: "bm", secret: first });
+    await act("battlemetrics/bm", "rotate", { secret: second, keep: "24" });
+    const settings = "/admin/connections/battlemetrics/settings/bm/";
+    const form = { action: "rotate", secret: "a NUL is no secret\0", keep: "168", which: "newest" };
+    const wrong = await browser.post(settings, form);
+    assert.equal(wrong.status, 400);
+    assert.match(textOf(wrong.html), /This is no secret that can be used/);
+    assert.match(wrong.html, /value="168" selected/);
+    assert.match(wrong.html, /value="newest" checked/);
+    assert.equal((await stored("bm"))["secret"], second);
   });
 });
 

@@ -199,6 +199,23 @@ describe("a job is done in few clicks:", { skip }, () => {
     assert.equal(await page.locator("#path").inputValue(), "");
   });
 
+  test("after a mistake, a change of the language leads back to the form with its text and choices", async () => {
+    await add("the oldest secret 0123");
+    await suite.db.sql`update connections set old_secret = 'older 0123', old_secret_until = now() + interval '1 hour'`;
+    const { page, click } = await open("/admin/connections/battlemetrics/settings/my-server/");
+    await page.locator("#path").fill("a/b");
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByText("1 to 255 characters").waitFor();
+    await page.locator("#path").fill("half-typed");
+    await page.locator("#keep").selectOption("168");
+    await page.locator("#keep-newest").check();
+    await click("button", "RU");
+    await page.locator("html[lang=ru]").waitFor();
+    assert.equal(await page.locator("#path").inputValue(), "half-typed");
+    assert.equal(await page.locator("#keep").inputValue(), "168");
+    assert.equal(await page.locator("#keep-newest").isChecked(), true);
+  });
+
   test("Enter in a field of the settings saves it, also where something is stored that could be removed (1)", async () => {
     await suite.db.sql`insert into panel_settings values ('alerts-url', 'https://x.example.com/old')`;
     const { page, press } = await open("/admin/settings/");

@@ -106,10 +106,10 @@ function restoreDraft() {
   if (isSignIn) return sessionStorage.setItem(draftName, JSON.stringify({ ...draft, isInterrupted: true }));
   sessionStorage.removeItem(draftName);
   if (!draft.isInterrupted || draft.page !== location.pathname) return;
-  for (const [id, value] of draft.fields) {
+  for (const [id, value, isChecked] of draft.fields) {
     const field = document.getElementById(id);
-    if (!field || field.value === value) continue;
-    field.value = value;
+    if (!field || (field.value === value && (field.checked ?? null) === isChecked)) continue;
+    Object.assign(field, { value, checked: isChecked });
     field.closest("details")?.setAttribute("open", "");
     field.dispatchEvent(new Event("input"));
   }
@@ -119,7 +119,7 @@ document.addEventListener("submit", ({ target }) => {
   const isInterrupted = target.classList.contains("languages");
   if (isSignIn && !isInterrupted) return;
   const fields = [...document.querySelectorAll("main :is(input, select, textarea)[id]:not([type=password])")];
-  const typed = fields.map(({ id, value }) => [id, value]);
+  const typed = fields.map(({ id, value, checked }) => [id, value, checked]);
   sessionStorage.setItem(draftName, JSON.stringify({ page: location.pathname, fields: typed, isInterrupted }));
 });
 restoreDraft();
