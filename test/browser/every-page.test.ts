@@ -116,8 +116,10 @@ async function found(page: Page): Promise<string[]> {
   );
 }
 
-/** What stands out of the screen, or out of the card that it is in. */
+/** What stands out of the screen, or out of the card that it is in, when moments are as long as they can be. */
 const tooWide = `(() => {
+  const longest = new Date(2026, 11, 28, 22, 58, 48).toLocaleString();
+  for (const time of document.querySelectorAll("time.moment")) time.textContent = longest;
   const edge = (one) => Math.min(innerWidth, one.closest(".card")?.getBoundingClientRect().right ?? innerWidth);
   return [...document.querySelectorAll("body :not(.unseen)")]
     .filter((one) => one.getBoundingClientRect().right > edge(one) + 0.5)
