@@ -1,15 +1,15 @@
 import { appendFileSync } from "node:fs";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { run as runTests } from "node:test";
 import { spec } from "node:test/reporters";
-import { fileURLToPath } from "node:url";
 import { createClient } from "../src/database/connect.ts";
 import { startEmbedded } from "../src/database/embedded/embedded.ts";
 import { migrate } from "../src/database/migrate.ts";
 import { createLog } from "../src/log.ts";
 import { addressOfDatabase, onServer, templateName } from "./support/database.ts";
+import { compiled } from "./support/lane.ts";
 import { panelPassword } from "./support/panel.ts";
 import { findSecrets } from "./support/said.ts";
 import { secrets } from "./support/service.ts";
@@ -31,7 +31,7 @@ async function run(): Promise<number> {
     const given = process.argv.slice(2);
     const said = await mkdtemp(join(folder, "said-"));
     process.env["TEST_SAID_DIR"] = said;
-    const code = await runFiles(given.length > 0 ? given : await testFiles());
+    const code = await runFiles(given.length > 0 ? given : await testFiles(), folder);
     const leaks = findLeaks(said);
     if (leaks.length > 0) process.stderr.write(`Secrets were said in a log or an answer:\n${leaks.join("\n")}\n`);
     return leaks.length > 0 ? 1 : code;
@@ -101,26 +101,45 @@ const longest = [
   "test/fuzz",
 ];
 
-async function runFiles(files: string[]): Promise<number> {
+/** So many processes run the files that need none of their own. More than there are cores, since tests also wait. */
+const lanes = 6;
+
+async function runFiles(files: string[], folder: string): Promise<number> {
   const isAlone = (file: string) => file.includes("faults/") && !mostlyWaiting.some((name) => file.includes(name));
+  const needsProcess = (file: string) => /(?:faults|browser|cluster)\//.test(file);
   const isLong = (file: string) => longest.some((name) => file.startsWith(name));
   const sorted = [...files.filter(isLong), ...files.filter((file) => !isLong(file))];
   const codes = [
-    await runAtOnce(1, sorted.filter(isAlone)),
+    await runAtOnce(1, sorted.filter(isAlone).map(compiled)),
+    await runAtOnce(3, sorted.filter((file) => needsProcess(file) && !isAlone(file)).map(compiled)),
     await runAtOnce(
-      3,
-      sorted.filter((file) => !isAlone(file)),
+      lanes,
+      await laneFiles(
+        sorted.filter((file) => !needsProcess(file)),
+        folder,
+      ),
     ),
   ];
   return Math.max(...codes);
 }
 
-/** Each file in a process of its own, compiled. */
+/** Programs that share these files among them. */
+async function laneFiles(files: string[], folder: string): Promise<string[]> {
+  const takenDir = await mkdtemp(join(folder, "taken-"));
+  const lane = new URL("support/lane.js", import.meta.url).href;
+  const program = `import { runLane } from "${lane}";
+await runLane(${JSON.stringify(files)}, ${JSON.stringify(takenDir)});
+`;
+  const names = Array.from({ length: Math.min(lanes, files.length) }, (_, index) => join(folder, `lane-${index}.mjs`));
+  for (const name of names) await writeFile(name, program);
+  return names;
+}
+
+/** Each file in a process of its own. */
 async function runAtOnce(concurrency: number, files: string[]): Promise<number> {
   if (files.length === 0) return 0;
   let code = 0;
-  const compiled = files.map((file) => fileURLToPath(new URL(`../${file.replace(/\.ts$/, ".js")}`, import.meta.url)));
-  const reports = runTests({ files: compiled, concurrency, timeout: 900_000 });
+  const reports = runTests({ files, concurrency, timeout: 900_000 });
   reports.on("test:fail", () => {
     code = 1;
   });

@@ -173,6 +173,7 @@ async function overTcp(t: TestContext, address: TestAddress, cutBytes = Number.P
       if (upstream.bytesRead > cutBytes) client.destroy();
     });
     for (const socket of [client, upstream]) socket.on("error", () => client.destroy());
+    client.on("close", () => upstream.destroy());
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   t.after(() => server.close());
