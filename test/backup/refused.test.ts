@@ -160,7 +160,7 @@ describe("a restore refuses, and changes nothing,", { concurrency: 4 }, () => {
  */
 async function crafted(t: TestContext, parts: [text: string, times: number][]): Promise<string> {
   const file = join(await scratch(t), "crafted.backup");
-  const bytes = parts.flatMap(([text, times]) => Array.from({ length: times }, () => gzipSync(text)));
+  const bytes = parts.flatMap(([text, times]) => Array<Buffer>(times).fill(gzipSync(text)));
   await writeFile(file, Buffer.concat(bytes));
   return file;
 }

@@ -7,11 +7,14 @@ import { createLog, type Fields, type Level } from "../../src/log.ts";
 import type { TestDatabase } from "./database.ts";
 import { noteSaid } from "./said.ts";
 
+let example: Promise<Config> | undefined;
+
 /** The defaults, with some settings of some sections replaced. */
 export async function testConfig(
   changes: { [Section in keyof Config]?: Partial<Config[Section]> } = {},
 ): Promise<Config> {
-  const config = await readConfig({ file: "configs/playtime/config-example.toml", env: {} });
+  example ??= readConfig({ file: "configs/playtime/config-example.toml", env: {} });
+  const config = structuredClone(await example);
   for (const [section, values] of Object.entries(changes))
     Object.assign(config[section as keyof Config] as object, values);
   return config;
