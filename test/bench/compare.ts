@@ -15,6 +15,8 @@ export type Row = {
   /** CPU time per request, of the server and of Postgres. */
   serverMicros: number | undefined;
   postgresMicros: number | undefined;
+  /** Both together, times the CPU time that a bare node:http server took per request in the same round. */
+  timesBareCpu: number | undefined;
   rssMb: number | undefined;
 };
 
@@ -83,8 +85,14 @@ function summary(
     toOther: ratio(name, other),
     serverMicros: of(name, (one) => one.server),
     postgresMicros: name === bare ? undefined : of(name, (one) => one.postgres),
+    timesBareCpu: name === bare ? undefined : median(rounds.map((one) => timesCpu(one.get(name), one.get(bare)))),
     rssMb: of(name, (one) => one.rssMb),
   }));
+}
+
+function timesCpu(one: Measured | undefined, base: Measured | undefined): number | undefined {
+  if (one?.server === undefined || one.postgres === undefined || !base?.server) return undefined;
+  return (one.server + one.postgres) / base.server;
 }
 
 const rate = (one: Load | undefined) => (one ? one.requests / one.seconds : 0);

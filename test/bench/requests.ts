@@ -51,6 +51,14 @@ export function queries(ids: number, asking: Asking = {}): Signed[] {
   return Array.from({ length: players.length / ids }, (_, n) => query(players.slice(n * ids, (n + 1) * ids), asking));
 }
 
+/** Queries of a hundred ids each: half of the players are stored, the others are known to nobody. */
+export function coldQueries(count: number): Signed[] {
+  return Array.from({ length: count }, (_, n) => {
+    const from = (n * 50) % players.length;
+    return query([...players.slice(from, from + 50), ...strangers(50)]);
+  });
+}
+
 /**
  * What busy game servers of 100 players send, 300 requests a minute each: nearly all of them are queries of one id,
  * three are deliveries, three refreshes, two about strangers, and one in ten minutes asks for everybody.

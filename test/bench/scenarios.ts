@@ -48,6 +48,33 @@ export async function query(bench: Bench): Promise<void> {
   const own = targets.filter(({ name }) => name === service);
   await run(bench, { scenario: "query with days, 100 ids", targets: own, prepare: withDays });
   await stop(targets);
+  await coldQuery(bench);
+}
+
+/**
+ * Queries of a hundred ids, one after the other; half of the players are known to Steam alone, which answers at once. No more
+ * than 20 a second, since the service makes 1,000 calls a second at most.
+ */
+async function coldQuery(bench: Bench): Promise<void> {
+  const steam = await startSteam({ hangs: false });
+  const targets = await services(bench, { env: steamSettings(steam.url) });
+  const prepare = async (count: number): Promise<Prepared> => {
+    // Enough for a minute, and quickly made.
+    const all = requests.coldQueries(Math.min(count, 1_200));
+    let stored = 0;
+    return {
+      file: await save(bench, all),
+      before: async ({ database }) => {
+        if (database) stored = await countPlayers(database);
+      },
+      check: async ({ database }, answered) => {
+        if (database) assert.ok((await countPlayers(database)) >= stored + 50 * Math.min(answered, all.length));
+      },
+    };
+  };
+  await run(bench, { scenario: "query, 100 ids, half unknown", targets, connections: [1], prepare });
+  await stop(targets);
+  await steam.stop();
 }
 
 /** The same players' deliveries and queries in a table of ten thousand rows and in one of ten million. */

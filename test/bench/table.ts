@@ -3,7 +3,17 @@ import type { Goal, Result } from "./goals.ts";
 /** Markdown that can be read as it is. */
 export function tables({ date, machine, rows, figures }: Result, goals: readonly Goal[]): string {
   const load = [
-    ["scenario", "server", "requests/s", "of bare", "x other", "p50 / p99 ms", "CPU µs, server / Postgres", "RSS MB"],
+    [
+      "scenario",
+      "server",
+      "requests/s",
+      "of bare",
+      "x other",
+      "p50 / p99 ms",
+      "CPU µs, server / Postgres",
+      "x bare CPU",
+      "RSS MB",
+    ],
     ...rows.map((row) => [
       row.scenario,
       row.target,
@@ -12,6 +22,7 @@ export function tables({ date, machine, rows, figures }: Result, goals: readonly
       number(row.toOther),
       `${number(row.p50Ms)} / ${number(row.p99Ms)}`,
       `${number(row.serverMicros)} / ${number(row.postgresMicros)}`,
+      number(row.timesBareCpu),
       number(row.rssMb),
     ]),
   ];
