@@ -98,6 +98,7 @@ const longest = [
   "test/faults/embedded",
   "test/faults/long-run",
   "test/backup/",
+  "test/cli",
   "test/fuzz",
 ];
 

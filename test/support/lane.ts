@@ -1,5 +1,5 @@
 import { writeFileSync } from "node:fs";
-import { after, describe } from "node:test";
+import { after, describe, mock } from "node:test";
 import { fileURLToPath } from "node:url";
 import { errorCode } from "../../src/error-code.ts";
 
@@ -12,7 +12,11 @@ export async function runLane(files: readonly string[], takenDir: string): Promi
     if (!take(`${takenDir}/${index}`)) continue;
     await new Promise<void>((resolve) => {
       describe(file, async () => {
-        after(() => resolve());
+        after(() => {
+          // The other files want the real clock and console.
+          mock.reset();
+          resolve();
+        });
         try {
           await import(compiled(file));
         } catch (error) {
