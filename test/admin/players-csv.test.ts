@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { get } from "node:http";
 import { test } from "node:test";
+import { eventually } from "../support/eventually.ts";
 import { listed, openPlayers, player, squad } from "../support/open-players.ts";
 
 const { db, service, browser } = await openPlayers();
@@ -59,18 +60,18 @@ test("many downloads at once: each is whole or told that others have all places,
 
 test("a client that goes away during an export ends its transaction", async () => {
   await db.sql`insert into playtimes (steam_id, game_id) select 76561198000001000 + n, 1 from generate_series(1, 100000) n`;
+  // Postgres itself may look at so many new rows.
   const open = async () =>
     (
       await db.sql`
-        select from pg_stat_activity where datname = ${db.name} and xact_start is not null and pid <> pg_backend_pid()`
+        select from pg_stat_activity where datname = ${db.name} and xact_start is not null and pid <> pg_backend_pid()
+          and backend_type = 'client backend'`
     ).length;
   const request = get(`${service.url}/admin/players.csv`, { headers: { cookie: browser.cookie } });
   const [response] = await once(request, "response");
   await once(response, "data");
   response.pause();
-  assert.equal(await open(), 1);
+  assert.ok((await open()) > 0);
   request.destroy();
-  for (let wait = 0; wait < 100 && (await open()) > 0; wait += 1)
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  assert.equal(await open(), 0);
+  await eventually("the end of the transaction", async () => (await open()) === 0);
 });
