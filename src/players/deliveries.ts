@@ -1,7 +1,7 @@
 import { type Day, dayIn } from "../calendar.ts";
 import type { Config } from "../config.ts";
-import type { Database, Sql } from "../database/connect.ts";
-import { farFuture } from "../database/future.ts";
+import type { Database } from "../database/connect.ts";
+import { farFutureText } from "../database/future.ts";
 import { arrayOf, newestOfEach } from "../database/rows.ts";
 import { largestInteger, type SteamId } from "../parse.ts";
 
@@ -50,19 +50,11 @@ export async function storeDeliveries(
     deliveries,
     (a, b) => a.signedAt.getTime() - b.signedAt.getTime() || a.seconds - b.seconds,
   );
-  if (keepDays === 0) return void (await database.run((sql) => upsert(sql, newest), sinceMs));
+  const store = (text: string, rows: Delivery[], more: Day[] = []) =>
+    database.run((sql) => sql.unsafe(text, [...columnsOf(rows), ...more], { prepare: true }), sinceMs);
+  if (keepDays === 0) return void (await store(upsert, newest));
   // Nearly always one day. To hand a day to each row, the statement would have to join what it stored with what was told.
-  for (const [day, rows] of byDay(newest, dayOf))
-    await database.run(
-      (sql) => sql`
-        with stored as (${upsert(sql, rows)} returning steam_id, game_id, bm_gained_seconds)
-        insert into playtime_days (steam_id, game_id, day, seconds)
-        select steam_id, game_id, ${day}::date, bm_gained_seconds from stored
-        where bm_gained_seconds between 1 and ${mostGainedSeconds}::int
-        on conflict (steam_id, game_id, day)
-        do update set seconds = least(playtime_days.seconds::bigint + excluded.seconds, ${largestInteger}::bigint)`,
-      sinceMs,
-    );
+  for (const [day, rows] of byDay(newest, dayOf)) await store(upsertWithDays, rows, [day]);
 }
 
 /** The oldest day first. */
@@ -77,19 +69,26 @@ function byDay(rows: Delivery[], dayOf: History["dayOf"]): [Day, Delivery[]][] {
   return [...days].sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
+/** What `upsert` is told, a parameter for each column. */
+const columnsOf = (rows: Delivery[]): string[] => [
+  arrayOf(rows, (row) => row.steamId),
+  arrayOf(rows, (row) => row.gameId),
+  arrayOf(rows, (row) => row.seconds),
+  arrayOf(rows, (row) => row.orgSeconds ?? null),
+  arrayOf(rows, (row) => row.signedAt.toISOString()),
+];
+
 /**
  * The row that is locked here is the newest, whoever else writes: so the difference is exact, and a statement that is run
  * again adds nothing, since it updates no row. Where `seen_at` is not `bm_signed_at`, the figure before was given by hand,
  * and a difference to it says nothing. A signed time that lies ahead is of a clock that was wrong: it outranks nothing.
+ *
+ * A text that never changes, since the driver takes longer to put one together than to send it.
  */
-function upsert(sql: Sql, rows: Delivery[]) {
-  return sql`
+const upsert = `
     insert into playtimes (steam_id, game_id, bm_seconds, bm_signed_at, seen_at, org_seconds, org_signed_at)
     select steam_id, game_id, seconds, signed_at, signed_at, org_seconds, case when org_seconds is not null then signed_at end
-    from unnest(
-      ${arrayOf(rows, (row) => row.steamId)}::bigint[], ${arrayOf(rows, (row) => row.gameId)}::int[],
-      ${arrayOf(rows, (row) => row.seconds)}::int[], ${arrayOf(rows, (row) => row.orgSeconds ?? null)}::int[],
-      ${arrayOf(rows, (row) => row.signedAt.toISOString())}::timestamptz[])
+    from unnest($1::bigint[], $2::int[], $3::int[], $4::int[], $5::timestamptz[])
       as told (steam_id, game_id, seconds, org_seconds, signed_at)
     on conflict (steam_id, game_id)
     do update set bm_seconds = excluded.bm_seconds, bm_signed_at = excluded.bm_signed_at, seen_at = excluded.seen_at,
@@ -100,6 +99,14 @@ function upsert(sql: Sql, rows: Delivery[]) {
           then excluded.org_seconds - playtimes.org_seconds
         else excluded.bm_seconds - playtimes.bm_seconds end end,
       updated_at = now()
-    where playtimes.bm_signed_at is null or playtimes.bm_signed_at > ${farFuture(sql)}
+    where playtimes.bm_signed_at is null or playtimes.bm_signed_at > ${farFutureText}
        or (excluded.bm_signed_at, excluded.bm_seconds) > (playtimes.bm_signed_at, playtimes.bm_seconds)`;
-}
+
+/** The same, and what was gained is added to the day, $6. */
+const upsertWithDays = `
+    with stored as (${upsert} returning steam_id, game_id, bm_gained_seconds)
+    insert into playtime_days (steam_id, game_id, day, seconds)
+    select steam_id, game_id, $6::date, bm_gained_seconds from stored
+    where bm_gained_seconds between 1 and ${mostGainedSeconds}
+    on conflict (steam_id, game_id, day)
+    do update set seconds = least(playtime_days.seconds::bigint + excluded.seconds, ${largestInteger})`;
