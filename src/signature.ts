@@ -35,9 +35,10 @@ export function parseDeliverySignature(header: string): { timestamp: string; sig
   const timestamps: string[] = [];
   const signatures: string[] = [];
   for (const part of header.split(",")) {
-    const [name = "", ...value] = part.split("=");
-    if (name.trim() === "t") timestamps.push(value.join("=").trim());
-    if (name.trim() === "s") signatures.push(value.join("=").trim());
+    const end = part.indexOf("=");
+    const name = (end < 0 ? part : part.slice(0, end)).trim();
+    const values = name === "t" ? timestamps : name === "s" ? signatures : undefined;
+    values?.push(end < 0 ? "" : part.slice(end + 1).trim());
   }
   const [timestamp, ...more] = timestamps;
   return timestamp && more.length === 0 && signatures.length > 0 ? { timestamp, signatures } : undefined;

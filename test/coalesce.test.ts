@@ -197,3 +197,33 @@ test("more than may wait are refused as overloaded, and the others are served", 
   await hand.release();
   assert.deepEqual(await Promise.all(answers), ["done 1", "done 2", "done 3"]);
 });
+
+test("a batch is told since when the first of its items waits, also when it is halved after an error", async (t) => {
+  let nowMs = 1_000;
+  t.mock.method(performance, "now", () => nowMs);
+  const hand = byHand<string>();
+  const told: [items: string[], sinceMs: number][] = [];
+  const run = (items: string[], sinceMs: number) => {
+    told.push([items, sinceMs]);
+    return hand.run(items);
+  };
+  const call = coalesce({ ...limits, run });
+  const answers = [call("first")];
+  await turn();
+  for (const item of ["second", "third"]) {
+    nowMs += 100;
+    answers.push(call(item));
+  }
+  nowMs += 5_000;
+  await hand.release();
+  await hand.fail(new Error("one row's fault"));
+  await hand.release();
+  await hand.release();
+  assert.equal((await Promise.all(answers)).length, 3);
+  assert.deepEqual(told, [
+    [["first"], 1_000],
+    [["second", "third"], 1_100],
+    [["second"], 1_100],
+    [["third"], 1_200],
+  ]);
+});
