@@ -88,18 +88,25 @@ const mostlyWaiting = [
 
 /** These take longest and begin first, so that nobody waits for one of them in the end. */
 const longest = [
-  "test/database/embedded/",
   "test/move",
+  "test/backup/",
   "test/main",
+  "test/database/embedded/",
   "test/start",
   "test/squadjs",
-  "test/watch/alerts",
+  "test/admin/wrong-passwords",
+  "test/fuzz",
+  "test/cli",
+  "test/compat/compat",
+  "test/database/ways",
+  "test/watch/metrics",
+  "test/watch/conditions",
+  "test/admin/first-visit",
+  "test/paused",
+  "test/http/one-at-a-time",
   "test/faults/kill",
   "test/faults/embedded",
   "test/faults/long-run",
-  "test/backup/",
-  "test/cli",
-  "test/fuzz",
 ];
 
 /** So many processes run the files that need none of their own. More than there are cores, since tests also wait. */
@@ -108,8 +115,8 @@ const lanes = 6;
 async function runFiles(files: string[], folder: string): Promise<number> {
   const isAlone = (file: string) => file.includes("faults/") && !mostlyWaiting.some((name) => file.includes(name));
   const needsProcess = (file: string) => /(?:faults|browser|cluster)\//.test(file);
-  const isLong = (file: string) => longest.some((name) => file.startsWith(name));
-  const sorted = [...files.filter(isLong), ...files.filter((file) => !isLong(file))];
+  const placeOf = (file: string) => longest.findIndex((name) => file.startsWith(name)) >>> 0; // the others last
+  const sorted = files.toSorted((a, b) => placeOf(a) - placeOf(b));
   const codes = [
     await runAtOnce(1, sorted.filter(isAlone).map(compiled)),
     await runAtOnce(3, sorted.filter((file) => needsProcess(file) && !isAlone(file)).map(compiled)),
