@@ -6,6 +6,7 @@ import { type SteamId, steamId } from "../src/parse.ts";
 import { namesIn } from "../src/players/names.ts";
 import { createSteam } from "../src/steam.ts";
 import { createTestDatabase, type TestDatabase } from "./support/database.ts";
+import { eventually } from "./support/eventually.ts";
 import { hmac, insertConnections, memoryLog, post, secrets, startTestService } from "./support/service.ts";
 import { type SteamStub, startSteamStub } from "./support/steam-stub.ts";
 
@@ -114,6 +115,8 @@ test("nothing that Steam does holds an answer up, and without an answer nothing 
     assert.deepEqual(await start()([anna]), new Map());
     assert.ok(performance.now() - startMs < 900, JSON.stringify(summaries));
   }
+  // None is under way any more when the next test counts calls.
+  await eventually("all five calls", () => stub.calls.length === 5);
   await sleep(50);
   assert.deepEqual([...(await stored())], []);
 });

@@ -14,6 +14,7 @@ import { formOf, type PageHandler, page, type Request, seeOther } from "./page.t
 import { pageOfPlayer } from "./player-address.ts";
 import { confirmRemoval, confirmTimes, type Draft, playerPage, type TypedTime } from "./player-page.ts";
 import { addressOfList, choiceIn } from "./players-choice.ts";
+import { gameTitle } from "./reader.ts";
 
 /** Steam takes at most so long to be reached; a person waits for the page. */
 export const askMs = 8_000;
@@ -69,7 +70,7 @@ export function playerRoutes(deps: PlayerDeps): Record<string, PageHandler> {
       query.get("done") === "asked" && asked
         ? {
             kind: "done" as const,
-            text: reader.texts.players.asked(asked.gameId, reader.texts.status[asked.steamStatus]),
+            text: reader.texts.players.asked(gameTitle(reader, asked.gameId), reader.texts.status[asked.steamStatus]),
           }
         : doneNotice(request);
     return page(reader, {

@@ -11,13 +11,10 @@ test("Steam is asked again at once, and the page says how it went", async () => 
   const own = `/admin/players/${player(2)}/`;
   steam.states = { owned: { games: [{ appid: squad, playtime_forever: 600 }] } };
   const asked = await browser.submit(own, { action: "ask", game: String(squad) });
-  assert.match(asked.html, /role="status">Steam answered\. Game 393380: known\./);
+  assert.match(asked.html, /role="status">Steam answered\. Squad: known\./);
   assert.match(asked.html, /36,000 seconds/);
   steam.states = { owned: { private: true } };
-  assert.match(
-    (await browser.submit(own, { action: "ask", game: String(squad) })).html,
-    /Game 393380: private profile\./,
-  );
+  assert.match((await browser.submit(own, { action: "ask", game: String(squad) })).html, /Squad: private profile\./);
   assert.equal((await row(player(2)))?.["steam"], 36_000);
   steam.states = { owned: { status: 404 } };
   assert.match((await browser.submit(own, { action: "ask", game: String(squad) })).html, /Steam could not be asked/);

@@ -271,7 +271,7 @@ export const en = {
       same: "Nothing was changed.",
       gone: "This player was deleted in the meantime.",
     },
-    asked: (gameId: number, status: string) => `Steam answered. Game ${gameId}: ${status}.`,
+    asked: (game: string, status: string) => `Steam answered. ${game}: ${status}.`,
     notAsked: "Steam could not be asked: it does not answer, or today's calls are used up. Nothing was changed.",
     noKey: "Steam cannot be asked: there is no key. Enter one at Settings.",
   },

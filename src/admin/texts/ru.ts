@@ -270,7 +270,7 @@ export const ru: Texts = {
       same: "Ничего не изменилось.",
       gone: "Этого игрока тем временем удалили.",
     },
-    asked: (gameId: number, status: string) => `Steam ответил. Игра ${gameId}: ${status}.`,
+    asked: (game: string, status: string) => `Steam ответил. ${game}: ${status}.`,
     notAsked: "Спросить Steam не удалось: у него сбой, или запросы на сегодня кончились. Ничего не изменено.",
     noKey: "Спросить Steam нельзя: нет ключа. Введите его в настройках.",
   },
