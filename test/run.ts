@@ -110,7 +110,7 @@ const longest = [
 ];
 
 /** So many processes run the files that need none of their own. More than there are cores, since tests also wait. */
-const lanes = 6;
+const lanes = 4;
 
 async function runFiles(files: string[], folder: string): Promise<number> {
   const isAlone = (file: string) => file.includes("faults/") && !mostlyWaiting.some((name) => file.includes(name));
