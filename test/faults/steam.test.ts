@@ -93,9 +93,11 @@ describe("when Steam", () => {
     t.after(() => service.end("SIGKILL"));
     const { during, answers } = await deliverAndAsk(service);
     healthyP99 = p99Of(during);
-    assert.ok(answers[0]?.rows.every((row) => row.steam_playtime === 360_000));
     // Of what this one stored, nothing is to be counted below.
     await postgres.sql`delete from playtimes where steam_status <> 'unchecked'`;
+    // Forty calls may come at once: enough for the two queries that arrive first.
+    const told = answers.flatMap(({ rows }) => rows).filter((row) => row.steam_playtime === 360_000).length;
+    assert.ok(told >= idsOfQuery, `${told} players`);
   });
 
   for (const [what, fault] of Object.entries(faults))
