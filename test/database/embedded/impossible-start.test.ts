@@ -13,7 +13,10 @@ describe("a start that cannot succeed says why, and leaves nothing running", () 
   test("when the data folder cannot be made", async (t) => {
     const file = join(await scratch(t), "file");
     await writeFile(file, "");
-    await refuses(join(file, "data"), /The data folder .*file\/data cannot be used \(ENOTDIR.*\)\. Make it writable/);
+    await refuses(
+      join(file, "data"),
+      /The data folder .*file\/data cannot be used \((?:ENOTDIR|EEXIST).*\)\. Make it writable/,
+    );
   });
 
   test("when the data folder may not be written", { skip: needsUser }, async (t) => {
