@@ -2,12 +2,14 @@ import { writeFileSync } from "node:fs";
 import { after, describe, mock } from "node:test";
 import { fileURLToPath } from "node:url";
 import { errorCode } from "../../src/error-code.ts";
+import { hashCheaply } from "./cheap-hashes.ts";
 
 /**
  * Runs files of tests in this process, one after the other: each that no other process has taken from the folder of what is
  * taken. To start a process and to warm it up costs more than most files.
  */
 export async function runLane(files: readonly string[], takenDir: string): Promise<void> {
+  hashCheaply();
   for (const [index, file] of files.entries()) {
     if (!take(`${takenDir}/${index}`)) continue;
     await new Promise<void>((resolve) => {
