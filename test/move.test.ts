@@ -101,12 +101,13 @@ for (const [index, installation] of installations.entries())
       return possible[number % possible.length] === index;
     });
     test(`${mine.length} recorded requests are answered as if our own service had stored the players`, async (t) => {
+      const from = createClient(db.address, 1);
+      t.after(() => from.end());
       const storeRows = async (rows: Row[]) => {
         await db.sql`delete from playtimes`;
         await db.sql`delete from playtime_playtime`;
         if (rows.length === 0) return;
         await insertTimes(db.sql, rows.map(recordedTimes));
-        const from = createClient(db.address, 1);
         await importDjango({
           from,
           into: db.database,
@@ -114,7 +115,7 @@ for (const [index, installation] of installations.entries())
           onProgress: () => {},
           onRemark: () => {},
           onSkipped: async (skipped) => assert.deepEqual(skipped, []),
-        }).finally(() => from.end());
+        });
       };
       replayed += mine.length;
       for (const recorded of mine) await t.test(recorded.name, () => replay(recorded, { db, steam, storeRows }));

@@ -60,9 +60,26 @@ async function createDatabase(sql: Sql, name: string, template: string): Promise
   await sql.unsafe(`create database ${name} template ${template} ${strategy}`);
 }
 
-export async function onServer<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
+let shared: Sql | undefined;
+
+/** One connection makes and drops all databases from now on. Returns what ends it. */
+export function shareServerConnection(): () => Promise<void> {
+  const client = serverClient();
+  shared = client;
+  return async () => {
+    shared = undefined;
+    await client.end();
+  };
+}
+
+function serverClient(): Sql {
   const { TEST_DATABASE_URL: url } = process.env;
-  const client = createClient(url ? { url } : addressOfDatabase("postgres"), 1);
+  return createClient(url ? { url } : addressOfDatabase("postgres"), 1);
+}
+
+export async function onServer<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
+  if (shared) return work(shared);
+  const client = serverClient();
   try {
     return await work(client);
   } finally {

@@ -3,6 +3,7 @@ import { after, describe, mock } from "node:test";
 import { fileURLToPath } from "node:url";
 import { errorCode } from "../../src/error-code.ts";
 import { hashCheaply } from "./cheap-hashes.ts";
+import { shareServerConnection } from "./database.ts";
 
 /**
  * Runs files of tests in this process, one after the other: each that no other process has taken from the folder of what is
@@ -10,6 +11,7 @@ import { hashCheaply } from "./cheap-hashes.ts";
  */
 export async function runLane(files: readonly string[], takenDir: string): Promise<void> {
   hashCheaply();
+  const end = shareServerConnection();
   for (const [index, file] of files.entries()) {
     if (!take(`${takenDir}/${index}`)) continue;
     await new Promise<void>((resolve) => {
@@ -28,6 +30,7 @@ export async function runLane(files: readonly string[], takenDir: string): Promi
       });
     });
   }
+  await end();
   // Nothing that a test left open holds up all.
   setTimeout(() => {
     process.stderr.write(`Still open after the tests: ${process.getActiveResourcesInfo().join(", ")}\n`);
