@@ -4,7 +4,7 @@ import type { Answer, Handler } from "./http/call.ts";
 import { boolean, gameId, Malformed, optional, type SteamId } from "./parse.ts";
 import { type Days, type Lately, mostWindows } from "./players/days.ts";
 import type { History } from "./players/deliveries.ts";
-import type { Asked, Playtimes, Times } from "./players/playtimes.ts";
+import type { Asked, Known, Playtimes } from "./players/playtimes.ts";
 import { countOfDays, fieldsOf, type ScriptDeps, steamIdsOf } from "./script.ts";
 import type { Steam } from "./steam.ts";
 
@@ -100,11 +100,11 @@ function windowsOf(value: unknown, keepDays: number): number[] {
 }
 
 /** Whether an ordinary query asks Steam: for strangers, and again where the last answer may have changed. */
-function isDue(times: Times | undefined, { from, to }: { from: string; to: string }): boolean {
-  if (!times || times.steamStatus === "unavailable") return true;
-  if (times.steamStatus === "ok" || times.steamStatus === "unchecked") return false;
+function isDue(known: Known | undefined, { from, to }: { from: string; to: string }): boolean {
+  if (!known || known.steamStatus === "unavailable") return true;
+  if (known.steamStatus === "ok" || known.steamStatus === "unchecked") return false;
   // ISO times of one form are in the order of their texts.
-  const checkedAt = times.steamCheckedAt ?? "";
+  const checkedAt = known.steamCheckedAt ?? "";
   return checkedAt < from || checkedAt > to;
 }
 
@@ -119,13 +119,11 @@ function believedChecks(nowMs: number, recheckMs: number): { from: string; to: s
  * hand, because JSON.stringify took more time than all else of a query of 100 players; digits, our own words and ISO
  * times need no escapes.
  */
-function entry(steamId: SteamId, times: Times | undefined, status = times?.steamStatus ?? "unchecked"): string {
-  const player = `{"steam_id":"${steamId}"`;
-  if (!times)
-    return `${player},"steam_playtime":null,"bm_playtime":null,"created_at":null,"updated_at":null,"steam_status":"${status}"`;
-  const { steamSeconds, bmSeconds, createdAt, updatedAt } = times;
-  return `${player},"steam_playtime":${steamSeconds},"bm_playtime":${bmSeconds},"created_at":"${createdAt}","updated_at":"${updatedAt}","steam_status":"${status}"`;
+function entry(steamId: SteamId, known: Known | undefined, status = known?.steamStatus ?? "unchecked"): string {
+  return `{"steam_id":"${steamId}",${known?.times ?? noTimes},"steam_status":"${status}"`;
 }
+
+const noTimes = '"steam_playtime":null,"bm_playtime":null,"created_at":null,"updated_at":null';
 
 /** Both are null for a player of whom BattleMetrics told nothing, the times where no days are kept as well. */
 function latelyText(lately: Lately | undefined, windows: number[], keepDays: number): string {

@@ -3,15 +3,20 @@ import { type Database, isoTime } from "../database/connect.ts";
 import { farFuture } from "../database/future.ts";
 import { arrayOf, newestOfEach } from "../database/rows.ts";
 import { errorCode } from "../error-code.ts";
-import { oneOf, type SteamId } from "../parse.ts";
+import type { SteamId } from "../parse.ts";
 import { type Delivery, type History, storeDeliveries } from "./deliveries.ts";
-import { type Playtime, type SteamStatus, selectedPlaytime, steamStatuses } from "./playtime.ts";
+import { type Playtime, type SteamStatus, selectedPlaytime } from "./playtime.ts";
 
-/** What a query wants to know. `find` tells `steamCheckedAt` only where Steam may be asked again, since every time that is read costs. */
-export type Times = Pick<
-  Playtime,
-  "steamSeconds" | "steamStatus" | "steamCheckedAt" | "bmSeconds" | "createdAt" | "updatedAt"
->;
+/** What `find` tells of a stored player. */
+export type Known = {
+  steamId: string;
+  /** One of SteamStatus. */
+  steamStatus: string;
+  /** ISO 8601, UTC, milliseconds. Only where Steam may be asked again, since every time that is read costs. */
+  steamCheckedAt: string | null;
+  /** As an answer has them: `"steam_playtime":5,"bm_playtime":null,"created_at":"…","updated_at":"…"`. */
+  times: string;
+};
 
 /** What Steam answered; `seconds` is null for every status but `ok`. */
 export type SteamTime = {
@@ -56,7 +61,7 @@ export function playtimesIn(
     /** A known time is never overwritten by null; the status tells the newest answer. */
     saveSteam: coalesce<SteamTime, void>({ ...writes, run: saveSteam }),
     /** What is stored of the asked players, in the order asked; undefined for who is not. */
-    find: coalesce<Asked, (Times | undefined)[]>({ ...reads, sizeOf: ({ steamIds }) => steamIds.length, run: find }),
+    find: coalesce<Asked, (Known | undefined)[]>({ ...reads, sizeOf: ({ steamIds }) => steamIds.length, run: find }),
     /** One player's rows in all games. */
     ofPlayer: (steamId: SteamId) =>
       database.run(
@@ -138,7 +143,7 @@ export function playtimesIn(
       games.set(gameId, ofGame);
       for (const steamId of steamIds) ofGame.add(steamId);
     }
-    const found = new Map<number, Map<string, Times>>();
+    const found = new Map<number, Map<string, Known>>();
     for (const [gameId, steamIds] of games) found.set(gameId, await findInGame(gameId, [...steamIds], sinceMs));
     return (index: number) => {
       const { steamIds = [], gameId = 0 } = questions[index] ?? {};
@@ -150,19 +155,19 @@ export function playtimesIn(
   // All rows come as one text: a row, and each of its columns, costs in the driver and in garbage. As an array that a
   // subselect makes, the players are planned as few, whoever they are: each is a look-up in the primary key, never a scan of
   // the whole table, and Postgres keeps that plan. It planned anew for each batch, 0.14 ms beside 0.04 ms of work.
-  async function findInGame(gameId: number, steamIds: SteamId[], sinceMs: number): Promise<Map<string, Times>> {
+  async function findInGame(gameId: number, steamIds: SteamId[], sinceMs: number): Promise<Map<string, Known>> {
     const [row] = await database.run(
       (sql) => sql<{ text: string | null }[]>`
-        select string_agg(concat_ws(',', steam_id, coalesce(steam_seconds, -1), steam_status, coalesce(bm_seconds, -1),
-          created_at, updated_at, case when steam_status <> 'ok' then steam_checked_at end), ';') as text
+        select string_agg(concat_ws(',', steam_id, coalesce(steam_seconds::text, 'null'), coalesce(bm_seconds::text, 'null'),
+          created_at, updated_at, steam_status, case when steam_status <> 'ok' then steam_checked_at end), ';') as text
         from playtimes
         where game_id = ${gameId} and steam_id = any(array(select unnest(${arrayOf(steamIds, (steamId) => steamId)}::bigint[])))`,
       sinceMs,
     );
-    const found = new Map<string, Times>();
+    const found = new Map<string, Known>();
     for (const text of row?.text?.split(";") ?? []) {
-      const [steamId = "", ...values] = text.split(",");
-      found.set(steamId, timesOf(values));
+      const known = knownOf(text);
+      found.set(known.steamId, known);
     }
     return found;
   }
@@ -170,19 +175,26 @@ export function playtimesIn(
 
 export type Playtimes = ReturnType<typeof playtimesIn>;
 
-/** From what `find` selects, in its order. */
-function timesOf([steamSeconds, status, bmSeconds, createdAt = "", updatedAt = "", steamCheckedAt]: string[]): Times {
+/**
+ * From a row that `find` selects. The parts go into the answer as they are, by their places: to split them into values, and to
+ * print those again, took 40 of the 110 µs that the rows of 100 players need.
+ */
+function knownOf(row: string): Known {
+  const steamSeconds = nextPart(row, 0);
+  const bmSeconds = nextPart(row, steamSeconds);
+  const createdAt = nextPart(row, bmSeconds);
+  const updatedAt = nextPart(row, createdAt);
+  const status = nextPart(row, updatedAt);
+  const checkedAt = nextPart(row, status);
+  const created = isoTime(row.slice(createdAt, updatedAt - 1));
+  const updated = isoTime(row.slice(updatedAt, status - 1));
   return {
-    steamSeconds: secondsOf(steamSeconds),
-    steamStatus: steamStatus(status, "steam_status"),
-    steamCheckedAt: steamCheckedAt === undefined ? null : isoTime(steamCheckedAt),
-    bmSeconds: secondsOf(bmSeconds),
-    createdAt: isoTime(createdAt),
-    updatedAt: isoTime(updatedAt),
+    steamId: row.slice(0, steamSeconds - 1),
+    steamStatus: row.slice(status, checkedAt === 0 ? undefined : checkedAt - 1),
+    steamCheckedAt: checkedAt === 0 ? null : isoTime(row.slice(checkedAt)),
+    times: `"steam_playtime":${row.slice(steamSeconds, bmSeconds - 1)},"bm_playtime":${row.slice(bmSeconds, createdAt - 1)},"created_at":"${created}","updated_at":"${updated}"`,
   };
 }
 
-/** -1 is unknown: `concat_ws` leaves out what is null. */
-const secondsOf = (text: string | undefined) => (text === "-1" ? null : Number(text));
-
-const steamStatus = oneOf(steamStatuses);
+/** Where the part behind the next comma begins; 0: there is none. */
+const nextPart = (row: string, from: number) => row.indexOf(",", from) + 1;

@@ -186,21 +186,19 @@ test("a question is answered with every value as it is stored, times to the mill
       (${player(2)}, ${squad}, 0, 'ok', '2026-01-02 03:04:05+00', null, '2026-01-02 03:04:05.67+00', '2026-01-02 03:04:05.678+00')`;
   assert.deepEqual(await playtimes.find({ steamIds: [player(2), player(3), player(1)], gameId: squad }), [
     {
-      steamSeconds: 0,
+      steamId: player(2),
       steamStatus: "ok",
       steamCheckedAt: null,
-      bmSeconds: null,
-      createdAt: "2026-01-02T03:04:05.670Z",
-      updatedAt: "2026-01-02T03:04:05.678Z",
+      times:
+        '"steam_playtime":0,"bm_playtime":null,"created_at":"2026-01-02T03:04:05.670Z","updated_at":"2026-01-02T03:04:05.678Z"',
     },
     undefined,
     {
-      steamSeconds: null,
+      steamId: player(1),
       steamStatus: "private",
       steamCheckedAt: "2026-01-02T03:04:05.000Z",
-      bmSeconds: 0,
-      createdAt: "2026-01-02T03:04:05.600Z",
-      updatedAt: "2026-01-02T03:04:05.678Z",
+      times:
+        '"steam_playtime":null,"bm_playtime":0,"created_at":"2026-01-02T03:04:05.600Z","updated_at":"2026-01-02T03:04:05.678Z"',
     },
   ]);
 });
@@ -216,8 +214,17 @@ test("questions asked at once get each their own players", async () => {
     playtimes.find({ steamIds: [player(1)], gameId: 440 }),
   ]);
   assert.deepEqual(
-    answers.map((rows) => rows.map((row) => row?.bmSeconds)),
-    [[1], [3, 1], [2, undefined], [undefined], [undefined]],
+    answers.map((rows) => rows.map((row) => row && [row.steamId, JSON.parse(`{${row.times}}`).bm_playtime])),
+    [
+      [[player(1), 1]],
+      [
+        [player(3), 3],
+        [player(1), 1],
+      ],
+      [[player(2), 2], undefined],
+      [undefined],
+      [undefined],
+    ],
   );
 });
 
