@@ -45,7 +45,7 @@ test("a list shows the windows and when each was last seen, least active first; 
     "1: <b>Anna</b> 1 h 2 h 2 h 1 h ago",
   ]);
   assert.match(html, /<bdi>&lt;b&gt;Anna&lt;\/b&gt;<\/bdi>/);
-  assert.match(textOf(html), new RegExp(`BattleMetrics never told anything about ${player(9)}`));
+  assert.match(textOf(html), new RegExp(`BattleMetrics has sent nothing yet about ${player(9)}`));
 });
 
 test("every form of an ID counts, each player once, and a line without one is named", async () => {
@@ -65,7 +65,7 @@ test("every form of an ID counts, each player once, and a line without one is na
       .sort(),
     ["1", "2", "3", "4"],
   );
-  assert.match(textOf(html), /No Steam ID in <script>alert\(1\)<\/script> "nobody"/);
+  assert.match(textOf(html), /No Steam ID was found in <script>alert\(1\)<\/script> "nobody"/);
   assert.ok(!html.includes("<script>alert"));
 });
 
@@ -141,7 +141,7 @@ test("it speaks Russian, and says when no days are kept", async () => {
     await visitor.signIn();
     const answer = await visitor.get(address(player(1)));
     assert.equal(answer.status, 200);
-    assert.match(answer.html, /No days are kept/);
+    assert.match(answer.html, /Daily times are switched off/);
   } finally {
     await other.stop();
   }

@@ -78,7 +78,7 @@ describe("a new connection", () => {
       assert.match(textOf(answer.html), words);
       return answer.html;
     };
-    await refused("battlemetrics", { path: "new", secret: "a\0b" }, /no secret that can be used/);
+    await refused("battlemetrics", { path: "new", secret: "a\0b" }, /This secret cannot be used/);
     await refused("script", { path: "Taken", game: "Squad" }, /already in use.*Enter a whole number/);
     await refused("script", { path: "Taken" }, /This path is already in use/);
     await refused("script", { path: "new", game: "Squad" }, /Enter a whole number/);
@@ -195,7 +195,7 @@ describe("another secret", () => {
     await create("battlemetrics", { path: "bm", secret: first });
     await act("battlemetrics/bm", "rotate", { secret: second, keep: "24" });
     const settings = await browser.get("/admin/connections/battlemetrics/settings/bm/");
-    assert.match(textOf(settings.html), /An older secret is still accepted, and the sender may still use it/);
+    assert.match(textOf(settings.html), /Two secrets are accepted now: the current one and an older one/);
     assert.match(settings.html, /name="which" value="oldest" checked/);
     const statuses = async () => {
       const answers = [first, second, third].map(async (secret) => (await deliver("bm", secret)).status);
@@ -238,7 +238,7 @@ describe("another secret", () => {
     const form = { action: "rotate", secret: "a NUL is no secret\0", keep: "168", which: "newest" };
     const wrong = await browser.post(settings, form);
     assert.equal(wrong.status, 400);
-    assert.match(textOf(wrong.html), /This is no secret that can be used/);
+    assert.match(textOf(wrong.html), /This secret cannot be used/);
     assert.match(wrong.html, /value="168" selected/);
     assert.match(wrong.html, /value="newest" checked/);
     assert.equal((await stored("bm"))["secret"], second);
@@ -338,7 +338,7 @@ describe("Try it", () => {
       { action: "try" },
       { origin: "http://127.0.0.1:1" },
     );
-    assert.match(textOf(page.html), /Answer 200|came from another site/);
+    assert.match(textOf(page.html), /Answer 200|did not come from the address of this panel/);
   });
 
   test("shows why a connection is not let in", async () => {

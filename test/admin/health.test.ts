@@ -77,7 +77,7 @@ test("a connection's page says on top how it stands and what to do, and follows 
   await deliver("bm");
   assert.match(await standing("bm"), /^up/);
   await db.sql`update accepted_requests set at = at - interval '25 hours'`;
-  assert.match(await standing("bm"), /^late BattleMetrics stops a webhook after errors/);
+  assert.match(await standing("bm"), /^late BattleMetrics switches a webhook off after errors/);
   await db.sql`update connections set secret = null`;
   assert.match(await standing("bm"), /^no secret All its requests are refused/);
 });
@@ -85,9 +85,9 @@ test("a connection's page says on top how it stands and what to do, and follows 
 test("a connection is paused and resumed on its page; a script is not", async () => {
   await bm("bm");
   const paused = await act("bm", "pause");
-  assert.match(textOf(paused.html), /Paused\. What BattleMetrics sends is answered with 200 and dropped/);
+  assert.match(textOf(paused.html), /Paused\. BattleMetrics gets the answer 200, but nothing is stored/);
   assert.deepEqual((await deliver("bm")).json, { ignored: "paused" });
-  assert.match(await standing("bm"), /^paused Signatures are checked/);
+  assert.match(await standing("bm"), /^paused BattleMetrics gets the answer 200/);
   assert.match(textOf((await act("bm", "resume")).html), /Resumed/);
   assert.equal((await deliver("bm")).text, "");
   await insertConnections(db, [
@@ -101,7 +101,7 @@ test("a connection is paused and resumed on its page; a script is not", async ()
 test("switching off asks first, names what BattleMetrics does, and offers to pause instead", async () => {
   await bm("bm");
   const { html } = await browser.get(`${pageOf("bm")}?confirm=disable`);
-  assert.match(textOf(html), /BattleMetrics stops a webhook after errors.*Pause it instead/);
+  assert.match(textOf(html), /BattleMetrics switches a webhook off after errors.*pause the connection instead/);
   assert.match(html, /value="disable".*value="pause"/s);
   assert.equal((await db.sql`select from connections where enabled and not is_paused`).length, 1);
   assert.match(textOf((await act("bm", "disable")).html), /Switched off/);
@@ -140,7 +140,7 @@ test("refusals with the same reason are one row with their number and a cure, th
   const table = textOf(/<table class="stack refusals">.*?<\/table>/s.exec(html)?.[0] ?? "");
   assert.match(
     table,
-    /The body has the wrong form malformed Compare .* 1 Details .*playtime must be a number.*The signature does not match.* bad-signature Set the same secret here and at the sender\. 51 Details .*17 × reason 1.*17 × reason 3/,
+    /The body is wrong malformed Compare .* 1 Details .*playtime must be a number.*The signature does not match.* bad-signature Set the same secret here and at the sender\. 51 Details .*17 × reason 1.*17 × reason 3/,
   );
 });
 

@@ -27,8 +27,8 @@ async function overview(of = service, language = "en") {
   return (await browser.get("/admin/")).html;
 }
 
-test("without days the overview says that no time was counted", async () => {
-  assert.match(await overview(), /No time was counted in the last 30 days/);
+test("without days the overview says that there are no daily times", async () => {
+  assert.match(await overview(), /There are no daily times of the last 30 days/);
 });
 
 test("it shows how many players were active on each day and how long they played, as bars and as a table", async () => {
@@ -36,13 +36,13 @@ test("it shows how many players were active on each day and how long they played
     insert into playtime_days values (${player(1)}, 10, ${dayOf(0)}, 3600), (${player(1)}, 20, ${dayOf(0)}, 1800),
       (${player(2)}, 10, ${dayOf(0)}, 3600), (${player(3)}, 10, ${dayOf(29)}, 9000), (${player(4)}, 10, ${dayOf(30)}, 3600)`;
   // What was read a moment ago is shown for a minute.
-  assert.match(await overview(), /No time was counted/);
+  assert.match(await overview(), /There are no daily times/);
   time = new Date(time.getTime() + 61_000);
   const html = await overview();
-  assert.match(html, /aria-label="Active players a day: 0\.1 on average, over 30 days"/);
-  assert.match(html, /aria-label="Time played a day: 0\.2 h on average, over 30 days"/);
-  assert.ok(html.includes(`<title>${dayOf(0)}: 2 (not over yet)</title>`), "a player of two games counts once");
-  assert.ok(html.includes(`<title>${dayOf(0)}: 2.5 h (not over yet)</title>`));
+  assert.match(html, /aria-label="Active players per day: 0\.1 on average, over 30 days"/);
+  assert.match(html, /aria-label="Time played per day: 0\.2 h on average, over 30 days"/);
+  assert.ok(html.includes(`<title>${dayOf(0)}: 2 (still running)</title>`), "a player of two games counts once");
+  assert.ok(html.includes(`<title>${dayOf(0)}: 2.5 h (still running)</title>`));
   assert.ok(html.includes(`${dayOf(29)}</time></td><td>2.5 h</td></tr>`));
   assert.match(html, /<div class="scale" aria-hidden="true"><span>4 h<\/span><span>2 h<\/span><span>0<\/span>/);
   assert.ok(!html.includes(dayOf(30)));
@@ -61,7 +61,7 @@ test("deliveries are shown for 24 hours, 7 days or 30 days, with the values of e
   const day = await shown("");
   assert.match(day, /aria-label="Deliveries, 24 hours: accepted 5, refused 2"/);
   assert.match(day, /<title>11:00\P{L}+12:00 UTC: accepted 0, refused 2<\/title>/u);
-  assert.match(day, /class="running"><title>[^<]+accepted 5, refused 0 \(not over yet\)/);
+  assert.match(day, /class="running"><title>[^<]+accepted 5, refused 0 \(still running\)/);
   assert.match(day, /<details id="values-battlemetrics">/);
   assert.match(await shown("?range=7d"), /aria-label="Deliveries, 7 days: accepted 12, refused 2"/);
   assert.match(await shown("?range=30d"), /aria-label="Deliveries, 30 days: accepted 102, refused 2"/);

@@ -18,7 +18,7 @@ test("a form from elsewhere is refused, also one that does not say from where it
   ]) {
     const answer = await browser.post("/admin/sign-out/", {}, { origin });
     assert.equal(answer.status, 403, origin);
-    assert.match(textOf(answer.html), /came from another site/);
+    assert.match(textOf(answer.html), /did not come from the address of this panel/);
   }
   const silent = await fetch(`${service.url}/admin/sign-out/`, {
     method: "POST",

@@ -35,9 +35,9 @@ test("a player's page tells the time on the own servers and when the player was 
 
 test("a player's page shows the last days as bars, with their sums and the weeks as a table", async () => {
   const page = async () => (await browser.get(`/admin/players/${player(1)}/`)).html;
-  assert.doesNotMatch(await page(), /Day by day|No time was counted/);
+  assert.doesNotMatch(await page(), /Day by day|There are no daily times/);
   await db.sql`update playtimes set seen_at = now() where steam_id = ${player(1)} and game_id = ${squad}`;
-  assert.match(await page(), /No time was counted in the last 90 days/);
+  assert.match(await page(), /There are no daily times of the last 90 days/);
   const dayOf = (back: number) => new Date(Date.now() - back * 86_400_000).toISOString().slice(0, 10);
   await db.sql`
     insert into playtime_days values (${player(1)}, ${squad}, ${dayOf(1)}, 3600), (${player(1)}, ${squad}, ${dayOf(20)}, 7200),

@@ -139,7 +139,7 @@ test("a profile of BattleMetrics is answered with a sentence: its number is no S
   for (const address of ["https://www.battlemetrics.com/rcon/players/123456789", "battlemetrics.com/players/123"]) {
     const { status, html } = await browser.get(`/admin/players/?q=${encodeURIComponent(address)}`);
     assert.equal(status, 400);
-    assert.match(html, /Its number is no Steam ID/);
+    assert.match(html, /its number is not a Steam ID/);
   }
 });
 
@@ -161,7 +161,7 @@ test("the address of a profile with a name is looked up by Steam, once, and the 
 test("the pages speak Russian too", async () => {
   const russian = await signIn(service, "ru");
   const { html } = await russian.get("/admin/players/");
-  for (const part of ["Игроки", "Впервые замечен", "Выгрузить CSV", "профиль закрыт", "1,5 ч"])
+  for (const part of ["Игроки", "Добавлен", "Выгрузить CSV", "профиль закрыт", "1,5 ч"])
     assert.ok(html.includes(part), part);
   assert.match((await russian.get(`/admin/players/${player(1)}/`)).html, /5 400 секунд|5\u00a0400 секунд/);
 });

@@ -148,7 +148,7 @@ describe("the panel", () => {
     for (let count = 0; count < 5; count += 1) {
       const answer = await browser.post("/admin/sign-in/", { password: panelPassword }, { origin: "http://x:8080" });
       assert.equal(answer.status, 403);
-      assert.match(textOf(answer.html), /came from another site.*PUBLIC_URL/);
+      assert.match(textOf(answer.html), /did not come from the address of this panel.*PUBLIC_URL/);
     }
     const said = service.lines.filter(
       ({ message, level }) => level === "warn" && message.startsWith("a form was refused"),

@@ -113,7 +113,7 @@ test("what the config decides is said, cannot be changed here, and wins over wha
     const other = createBrowser(fixed);
     await other.signIn();
     const { html } = await other.get("/admin/settings/");
-    assert.match(textOf(html), /The config decides this: \[SERVER\] PUBLIC_URL/);
+    assert.match(textOf(html), /Set in the config file, so it cannot be changed here: \[SERVER\] PUBLIC_URL/);
     assert.match(html, /https:\/\/config\.example\.com/);
     assert.doesNotMatch(html, /id="public-url"|CONFIGKEY|stored\.example/);
     await other.post("/admin/settings/", { action: "public-url", "public-url": "https://third.example.com" });

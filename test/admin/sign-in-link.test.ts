@@ -24,7 +24,7 @@ describe("a link from the command line", () => {
     assert.ok([...browser.cookies.keys()].some((name) => name.startsWith("device-")));
     const again = await createBrowser(service).post(path, {});
     assert.equal(again.status, 403);
-    assert.match(textOf(again.html), /used already, or is older than 10 minutes.*npm run cli -- admin sign-in-link/);
+    assert.match(textOf(again.html), /used already, or it is older than 10 minutes.*npm run cli -- admin sign-in-link/);
     assert.ok(!service.logText().includes(path.split("/")[3] ?? "?"));
   });
 

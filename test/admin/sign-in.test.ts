@@ -50,11 +50,11 @@ test("behind the sign-in a link leads only to the panel itself", async () => {
 test("over plain HTTP the sign-in warns, on this machine and behind TLS it does not; there the cookie is for TLS only", async () => {
   await beside({ config: { SERVER: { TRUST_PROXY: true } } }, async (other) => {
     const plain = createBrowser(other, { "x-forwarded-host": "playtime.example.com" });
-    assert.match((await plain.get("/admin/sign-in/")).html, /plain HTTP/);
-    assert.doesNotMatch((await createBrowser(other).get("/admin/sign-in/")).html, /plain HTTP/);
+    assert.match((await plain.get("/admin/sign-in/")).html, /HTTP without S/);
+    assert.doesNotMatch((await createBrowser(other).get("/admin/sign-in/")).html, /HTTP without S/);
     const host = { "x-forwarded-host": "playtime.example.com", "x-forwarded-proto": "https" };
     const secure = createBrowser(other, host);
-    assert.doesNotMatch((await secure.get("/admin/sign-in/")).html, /plain HTTP/);
+    assert.doesNotMatch((await secure.get("/admin/sign-in/")).html, /HTTP without S/);
     const answer = await secure.post(
       "/admin/sign-in/",
       { password: panelPassword },

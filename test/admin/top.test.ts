@@ -20,7 +20,7 @@ const listed = (html: string) =>
 test("before any day is stored the page says when days begin", async () => {
   const { status, html } = await browser.get("/admin/top/");
   assert.equal(status, 200);
-  assert.match(textOf(html), /they begin with each player's second delivery/);
+  assert.match(textOf(html), /from a player's second delivery on/);
 });
 
 test("the page shows who played most in the days that are chosen, in one game, with names and when they were seen", async () => {
@@ -53,7 +53,7 @@ test("the page shows who played most in the days that are chosen, in one game, w
   assert.match(html, /href="\/admin\/top\/\?days=7" aria-current="true">7 days</);
   assert.ok(html.includes(`Game 10, ${dayOf(6)} – ${dayOf(0)}`));
   assert.ok(html.includes('href="/admin/top/?days=7&amp;game=20"'), "another game keeps the days");
-  assert.match((await browser.get("/admin/top/?game=30")).html, /Nobody played in these days/);
+  assert.match((await browser.get("/admin/top/?game=30")).html, /No time is known for these days/);
 });
 
 test("without a choice the game is shown that most played in the last month", async () => {
@@ -99,11 +99,11 @@ test("days and games that are none are refused with a sentence, and what was typ
 
 test("it speaks Russian, and offers only days that are kept", async () => {
   const russian = await browser.get("/admin/top/", { "accept-language": "ru" });
-  for (const part of ["Топ", "Сыграно", "Игра 10", "90 дней"]) assert.ok(russian.html.includes(part), part);
+  for (const part of ["Топ", "Наиграно", "Игра 10", "90 дней"]) assert.ok(russian.html.includes(part), part);
   for (const [keepDays, expected] of [
     [8, /7 days/],
     [3, /Game 10, 2026-03-29/],
-    [0, /No days are kept/],
+    [0, /Daily times are switched off/],
   ] as const) {
     const other = await startTestService(db, {
       config: { HISTORY: { ...HISTORY, KEEP_DAYS: keepDays } },

@@ -19,7 +19,7 @@ describe("wrong passwords", () => {
         const answer = await guess();
         assert.equal(answer.status, 429);
         const seconds = Number(answer.headers.get("retry-after"));
-        assert.match(textOf(answer.html), new RegExp(`Wait ${seconds} second.*your turn is kept`));
+        assert.match(textOf(answer.html), new RegExp(`Wait ${seconds} second.*in this same browser`));
         waits.push(seconds);
         assert.equal((await browser.post("/admin/sign-in/", { password: panelPassword })).status, 429);
         await sleep(seconds * 1_000);

@@ -81,7 +81,7 @@ describe("a job is done in few clicks:", { skip }, () => {
         insert into accepted_requests (kind, path, at, is_ignored, players, duration_ms)
         values ('battlemetrics', 'my-server', now() - interval '30 hours', false, 1, 1)`;
       const { page } = await open("/admin/", { viewport });
-      const answer = page.getByText(/BattleMetrics stops a webhook after errors: check there/).first();
+      const answer = page.getByText(/BattleMetrics switches a webhook off after errors: check there/).first();
       const box = await answer.boundingBox();
       assert.ok(box && box.y + box.height <= viewport.height, JSON.stringify(box));
       assert.match(await page.title(), /^\(\d\) /);
@@ -104,7 +104,7 @@ describe("a job is done in few clicks:", { skip }, () => {
     await page.getByText("The new secret is set.").waitFor();
     clicks += 1;
     await page.locator(".tabs").getByRole("link", { name: "Settings" }).click();
-    await page.getByText("An older secret is still accepted, and the sender may still use it.").waitFor();
+    await page.getByText("Two secrets are accepted now: the current one and an older one.").waitFor();
     await click("button", "Set the secret");
     await page.getByText("The new secret is set.").waitFor();
     assert.equal((await deliver(oldest)).status, 200);

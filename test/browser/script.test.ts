@@ -84,7 +84,7 @@ describe("the script of the pages", { skip }, () => {
         .waitFor();
     await chart.getByRole("img").focus();
     await says(23);
-    await chart.locator("output").getByText("(not over yet)").waitFor();
+    await chart.locator("output").getByText("(still running)").waitFor();
     await page.keyboard.press("ArrowLeft");
     await says(22);
     await page.keyboard.press("Home");

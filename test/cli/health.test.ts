@@ -100,6 +100,6 @@ test("connections list and stats show each state in words, the worst first", asy
     assert.match(out, /e-bare +no secret.*d-late +late.*a-up +up/s);
   }
   const show = (await run("connections show battlemetrics d-late")).out;
-  assert.match(show, /^state +late\n +BattleMetrics stops a webhook after errors/m);
+  assert.match(show, /^state +late\n +BattleMetrics switches a webhook off after errors/m);
   assert.equal(JSON.parse((await run("connections show battlemetrics d-late --json")).out).state, "late");
 });

@@ -14,15 +14,15 @@ export const health = {
   /** What to do; of "up" there is nothing to do. */
   advice: {
     "no-secret": "All its requests are refused. Set a secret.",
-    late: "BattleMetrics stops a webhook after errors: check there that the trigger is still enabled and that its log shows no errors.",
+    late: "BattleMetrics switches a webhook off after errors: check there that the trigger is still enabled and that its log shows no errors.",
     paused:
-      "Signatures are checked and answered with 200, but what BattleMetrics sends is dropped. Resume it to store times again.",
-    off: "All its requests are refused with 403. Switch it on to accept them. BattleMetrics stops a webhook after errors: check there that the trigger is still enabled.",
+      "BattleMetrics gets the answer 200 and does not switch the webhook off, but nothing is stored. Resume the connection to store new deliveries.",
+    off: "All its requests are refused with 403. Switch it on to accept them. BattleMetrics switches a webhook off after errors: check there that the trigger is still enabled.",
     offScript: "All its requests are refused with 403. Switch it on to accept them.",
     waiting:
-      "Paste the values of the page Set-up into BattleMetrics. It sends the first delivery when a player joins or leaves your server; it shows here when it comes.",
+      "Paste the values of the page Set-up into BattleMetrics. It sends the first delivery when a player joins or leaves your server. Then the delivery shows here.",
     waitingLong:
-      "Nothing came for an hour. Check that a player joined or left since then, that the trigger on BattleMetrics is enabled and its address is the one at Set-up, and that the port is open to the internet: in the firewall of this machine, of the host, and in the router.",
+      "Nothing came for an hour. Did a player join or leave your server in that time? Is the trigger on BattleMetrics enabled? Is its URL the one of the page Set-up? Is the port open in the firewall of this machine, at your provider, and in your router?",
     waitingScript: "Put the address and the secret of the page Set-up into the script.",
   },
   /** Of a refusal, by its code. */
@@ -30,7 +30,7 @@ export const health = {
     "bad-signature": "Set the same secret here and at the sender.",
     "no-signature": "Enter the secret of this connection at the sender.",
     "stale-timestamp": "Check the clock of this machine (timedatectl).",
-    malformed: "Compare the body at the sender with the one at Set-up.",
+    malformed: "Compare the body at the sender with the one on the page Set-up.",
   } as Record<string, string>,
   otherCure: "The list of refusals says more.",
   lastRefused: "Last refused",
@@ -41,15 +41,15 @@ export const health = {
   details: "Details",
   pause: "Pause",
   resume: "Resume",
-  expect: "Expect a delivery every … hours",
-  expectHint: "After this time without a delivery the connection is late, and you are told. Leave it empty for never.",
+  expect: "Warn after hours without a delivery",
+  expectHint: "Then the connection is shown as late, and you get an alert. Leave it empty for no warning.",
   done: {
-    paused: "Paused. What BattleMetrics sends is answered with 200 and dropped.",
-    resumed: "Resumed. Deliveries are stored again.",
+    paused: "Paused. BattleMetrics gets the answer 200, but nothing is stored.",
+    resumed: "Resumed. New deliveries are stored.",
   },
   switchOffQuestion: {
     battlemetrics:
-      "Switch this connection off? Its deliveries are refused with 403 from then on. BattleMetrics stops a webhook after errors, so you may have to enable the trigger there again. Pause it instead to answer with 200 and drop what comes.",
+      "Switch this connection off? Its deliveries are refused with 403 from then on. BattleMetrics switches a webhook off after errors, so you may have to enable the trigger there again. If you only want a break, pause the connection instead: BattleMetrics gets the answer 200, but nothing is stored.",
     script: "Switch this connection off? The queries of its script are refused with 403 from then on.",
   },
 };
@@ -68,9 +68,9 @@ export const alerts = {
   tryAgain: "not sent; the next try is at",
   givenUp: "not sent, given up",
   tries: "tries",
-  newest: "Sent lately",
+  newest: "Latest alerts",
   none: "Nothing was sent yet.",
-  kept: "The newest 100. Sent ones are kept for 30 days.",
+  kept: "The newest 100. An alert that was sent is deleted after 30 days.",
   time: "Time",
   where: "Channel",
   text: "Message",

@@ -34,7 +34,7 @@ const sentences: readonly (readonly [RegExp, string])[] = [
   [/Поле the body должно/g, "Тело запроса должно"],
   [
     /The signature does not match the body and the secret\. Compare the secret on both sides\./g,
-    "Подпись не подходит к телу и секрету. Сравните секрет с обеих сторон.",
+    "Подпись не соответствует телу и секрету. Сравните секрет с обеих сторон.",
   ],
   [
     /Sign exactly the bytes that are sent, and nothing else\./g,
@@ -71,7 +71,7 @@ const sentences: readonly (readonly [RegExp, string])[] = [
   ],
   [
     /Send X-Signature: <64 hex digits>, the HMAC-SHA256 of the body with the secret\./g,
-    `Отправляйте ${form}: HMAC-SHA256 тела с секретом.`,
+    `Отправляйте ${form}: HMAC-SHA256 от тела, ключ — секрет соединения.`,
   ],
   [
     /X-Signature has the form of BattleMetrics, t=<time>,s=<hex>\. Deliveries go to (\S+)\. A script signs the body alone and sends only the 64 hex digits\./g,
@@ -125,6 +125,30 @@ const sentences: readonly (readonly [RegExp, string])[] = [
   [
     /The signed time (\S+) is (\S+) seconds in the future by this server's clock, ([^;]+); (\d+) seconds are allowed\. Check that both clocks are right\./g,
     "Подписанное время $1 по часам этого сервера ($3) спешит на $2 с; допустимо $4 с. Проверьте часы с обеих сторон.",
+  ],
+  [
+    /This connection is switched off\. Its operator can switch it on again\./g,
+    "Это соединение выключено. Его можно включить снова.",
+  ],
+  [
+    /This connection has no secret yet\. Its operator must set one\./g,
+    "У этого соединения ещё нет секрета. Его нужно задать.",
+  ],
+  [/The body is larger than (\d+) KiB\./g, "Тело запроса больше $1 КиБ."],
+  [
+    /The signed time is not an ISO 8601 time with a zone, such as (\S+Z)\./g,
+    "Время в подписи — не время по ISO 8601 с часовым поясом, например $1.",
+  ],
+  [/The signed time is too far from the server's clock\./g, "Время в подписи слишком расходится с часами сервера."],
+  [/The body is not what this address expects\./g, "Тело запроса не такое, какого ждёт этот адрес."],
+  [
+    /Too many requests are waiting\. Try again in a moment\./g,
+    "Слишком много запросов ждут очереди. Попробуйте чуть позже.",
+  ],
+  [/The database does not answer\. Try again in a moment\./g, "База данных не отвечает. Попробуйте чуть позже."],
+  [
+    /Something went wrong in the service; its log says what\./g,
+    "В сервисе что-то пошло не так; подробности в его журнале.",
   ],
   [/The body ended early\./g, "Тело запроса оборвалось."],
   [
