@@ -212,7 +212,7 @@ test("try says what to check when the service refuses, or does not run", async (
     assert.ok(ran?.code === 0 || /within the last 5 seconds/.test(ran?.err ?? ""), ran?.err);
   const away = await run("try script plugin", { env });
   assert.equal(away.code, 1);
-  assert.match(away.err, /No answer from http:\/\/127\.0\.0\.1:\d+ \(ECONNREFUSED\)\. Does the service run/);
+  assert.match(away.err, /No answer from http:\/\/127\.0\.0\.1:\d+ \(ECONNREFUSED\)\. Check that the service runs/);
 });
 
 test("every command has a help, and the help of all lists them", async () => {

@@ -249,7 +249,7 @@ test("requests to nearly our addresses, and by another method are in the log, in
   await shown("/set-playtime/my-server-19/");
   assert.match(
     (await cli("stats", { env })).out,
-    /No connection has the address, or it takes POST only: \d+ battlemetrics requests in 24 hours, the last one at .* to \/set-playtime\/my-server-19\//,
+    /\d+ battlemetrics requests in 24 hours had a wrong address, or did not use POST\. The last one: .*, \/set-playtime\/my-server-19\//,
   );
   // As a redirect makes it of a POST.
   await send({ method: "GET", path: "/set-playtime/bm/bm/" });

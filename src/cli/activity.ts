@@ -17,9 +17,9 @@ export const activityCommands: Record<string, Command> = {
     args: "",
     summary: "who played most in the last days",
     details: [
-      "--days N        how many days count, today in; 30 unless told",
-      "--game N        of this game; needed where several are stored",
-      "--limit N       how many players, 1 to 1000; 20 unless told",
+      "--days N        how many days count, with today (default 30)",
+      "--game N        only this game; needed if several games are stored",
+      "--limit N       how many players, 1 to 1000 (default 20)",
     ],
     options: { days: { type: "string" }, limit: { type: "string" }, ...game },
     printsJson: true,
@@ -30,9 +30,9 @@ export const activityCommands: Record<string, Command> = {
     summary: "how long the players of a list played lately, least active first",
     details: [
       "IDs may be 7656…, STEAM_0:1:…, [U:1:…] or addresses of profiles.",
-      "--ids FILE      a file with IDs, one a line, comments behind # or //; - is standard input",
-      `--days N,M      the windows, up to ${mostWindows} of them; 7,30 unless told`,
-      "--game N        of this game; needed where several are stored",
+      "--ids FILE      a file with one ID on each line; text after # or // is ignored; - is standard input",
+      `--days N,M      the last days to show, with today, up to ${mostWindows} numbers (default 7,30)`,
+      "--game N        only this game; needed if several games are stored",
       "--csv           print a table (CSV), in seconds",
     ],
     options: { ids: { type: "string" }, days: { type: "string" }, csv: { type: "boolean" }, ...game },
@@ -62,8 +62,7 @@ async function top(context: Context): Promise<void> {
         2,
       ),
     );
-  if (players.length === 0)
-    throw new CommandProblem(`Nobody played game ${ofGame} ${lastDays(days)}, as far as is known.`);
+  if (players.length === 0) throw new CommandProblem(`No time is known for game ${ofGame} (${lastDays(days)}).`);
   const rows = players.map(({ steamId, seconds, lastSeen }, index) => [
     String(index + 1),
     steamId,
@@ -112,7 +111,7 @@ async function activity(context: Context): Promise<void> {
     const others = players.filter(({ lately }) => lately === undefined).map(({ steamId }) => steamId);
     if (others.length > 0)
       print(
-        `${seen.length > 0 ? "\n" : ""}BattleMetrics never told anything about:\n${others.map((id) => `  ${id}`).join("\n")}`,
+        `${seen.length > 0 ? "\n" : ""}BattleMetrics has sent nothing yet about:\n${others.map((id) => `  ${id}`).join("\n")}`,
       );
   }
   for (const { line, text } of unread) warn(`line ${line}: no Steam ID in "${text}"`);
@@ -120,7 +119,7 @@ async function activity(context: Context): Promise<void> {
 
 function keptDays({ config }: Context): History {
   const history = historyOf(config.HISTORY);
-  if (history.keepDays === 0) throw new CommandProblem("No days are kept: [HISTORY] KEEP_DAYS is 0.");
+  if (history.keepDays === 0) throw new CommandProblem("Daily times are switched off: [HISTORY] KEEP_DAYS is 0.");
   return history;
 }
 
@@ -141,7 +140,7 @@ async function listIn(context: Context): Promise<IdList> {
   const file = stringOption(context.options, "ids");
   const { positionals } = context;
   if ((file === undefined) === (positionals.length === 0))
-    throw new UsageProblem("Name Steam IDs, or a file with --ids.");
+    throw new UsageProblem("Give either Steam IDs, or a file with --ids.");
   const text =
     file === undefined
       ? positionals.join("\n")
@@ -162,7 +161,7 @@ async function gameIn({ options }: Context, database: Pick<Database, "run">): Pr
   const games = await daysIn(database).games();
   if (games.length > 1) throw new UsageProblem(`Several games are stored: add --game with one of ${games.join(", ")}.`);
   if (games[0] === undefined)
-    throw new CommandProblem("No days are stored yet: they begin with each player's second delivery.");
+    throw new CommandProblem("There are no daily times yet. They are known from a player's second delivery on.");
   return games[0];
 }
 

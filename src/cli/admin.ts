@@ -8,9 +8,9 @@ export const adminCommands: Record<string, Command> = {
     args: "",
     summary: "set the password of the panel at /admin/, and sign everybody out there",
     details: [
-      "--password -    read the password from standard input. One that stands here itself (--password P) is seen by other",
-      "                users of the machine (in ps) and stays in the shell's history.",
-      "                Without it you are asked on a terminal; elsewhere a strong one is made.",
+      "--password -    read the password from standard input. Do not write the password itself into the command",
+      "                (--password P): other users of the machine can see it there, and it stays in the shell's history.",
+      "                Without --password the command asks you; without a terminal it makes a strong password.",
     ],
     options: { password: { type: "string" } },
     run: setPassword,
@@ -19,7 +19,7 @@ export const adminCommands: Record<string, Command> = {
     args: "",
     summary: `print a link that signs in to the panel once, within ${linkMinutes} minutes`,
     details: [
-      "For when you forgot the password, or others keep guessing it. Whoever has the link first gets in: give it to nobody.",
+      "For when you forgot the password, or others keep guessing it. The first who opens it is signed in: give it to nobody.",
       "The link begins with [SERVER] PUBLIC_URL; without that setting only the path is printed.",
     ],
     run: printLink,
@@ -48,7 +48,7 @@ async function printLink({ config, inForce, changed, open, print, warn }: Contex
     warn(
       `Put the address of the panel in front of it, such as http://localhost:${config.SERVER.PORT}. With [SERVER] PUBLIC_URL set, this command prints the whole link.`,
     );
-  warn(`It works once, within ${linkMinutes} minutes. Whoever has it first gets in.`);
+  warn(`It works once, within ${linkMinutes} minutes. The first who opens it is signed in.`);
 }
 
 /** Files bring them along; a blank may be the end of a password. */
@@ -59,7 +59,7 @@ async function passwordFrom({ options, ask, readInput }: Context): Promise<{ cho
   const given =
     option === "-"
       ? (await readInput()).replace(lineEnds, "")
-      : (option ?? (await ask?.("A new password (Enter makes one): ", { isHidden: true })) ?? "");
+      : (option ?? (await ask?.("A new password (press Enter to get one made): ", { isHidden: true })) ?? "");
   if (given === "" && option !== undefined) throw new CommandProblem("The password is empty.");
   return given === ""
     ? { chosen: makePassword(), isMade: true }

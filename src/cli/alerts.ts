@@ -18,5 +18,6 @@ async function test({ config, inForce, print }: Context): Promise<void> {
       "No alerts are set up. Fill in [ALERTS] in the config file (the example says how), or the panel's page Settings.",
     );
   for (const { channel, outcome } of outcomes) print(`${channel}: ${outcome.isSent ? "sent" : outcome.problem}`);
-  if (outcomes.some(({ outcome }) => !outcome.isSent)) throw new CommandProblem("Not every channel took the message.");
+  if (outcomes.some(({ outcome }) => !outcome.isSent))
+    throw new CommandProblem("At least one channel did not take the message: see above.");
 }

@@ -19,7 +19,7 @@ export const backupCommands: Record<string, Command> = {
     args: "<file>",
     summary: "restore a backup into the database",
     details: [
-      "The file is checked first and restored completely or not at all; - reads it from standard input.",
+      "The file is checked first. If something fails, nothing is changed. With - it is read from standard input.",
       "--replace       remove all connections and players in the database first",
       "--yes           do not ask",
     ],
@@ -63,7 +63,7 @@ function restore(context: Context): Promise<void> {
           `The ${kind} connection ${JSON.stringify(from)} is now "${to}": see connections show ${kind} ${to}`,
         );
       await context.changed("a backup restored");
-      context.print(`Restored: ${amounts(header.rows)}. A running service follows within 5 seconds.`);
+      context.print(`Restored: ${amounts(header.rows)}. A running service knows it within 5 seconds.`);
       const words = passwordWords(passwordBefore, await database.run(storedPassword), context);
       if (words !== undefined) context.print(words);
     }),
@@ -73,7 +73,7 @@ function restore(context: Context): Promise<void> {
 async function askWhetherToReplace(here: Record<string, number>, header: Header, context: Context): Promise<void> {
   await confirm(
     context,
-    `Remove ${amounts(here)} from the database and restore ${amounts(header.rows)} of ${header.madeAt}?`,
+    `The database holds ${amounts(here)}. Delete them all, and restore the backup of ${header.madeAt} with ${amounts(header.rows)}?`,
     "Nothing was changed.",
   );
 }
@@ -89,8 +89,9 @@ function passwordWords(before: string | undefined, after: string | undefined, { 
 
 function amounts({ connections = 0, playtimes = 0, playtime_days: days = 0 }: Record<string, number>): string {
   const amount = (count: number, one: string) => `${count.toLocaleString("en")} ${one}${count === 1 ? "" : "s"}`;
-  const kept = days > 0 ? ` with ${amount(days, "day")}` : "";
-  return `${amount(connections, "connection")} and ${amount(playtimes, "time")} of players${kept}`;
+  const times = amount(playtimes, "player time");
+  const rest = days > 0 ? `, ${times} and ${amount(days, "daily time")}` : ` and ${times}`;
+  return amount(connections, "connection") + rest;
 }
 
 /** What is wrong with a file is the operator's problem; said on a line of its own below a bar. */

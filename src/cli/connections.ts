@@ -19,9 +19,9 @@ import { type Command, CommandProblem, type Context, confirm, stringOption, tabl
 import { howToUse } from "./how-to-use.ts";
 
 const secretDetails = [
-  "--secret -      read the HMAC secret from standard input. A secret that stands here itself (--secret S) is seen by",
-  "                other users of the machine (in ps) and stays in the shell's history.",
-  "                Without it you are asked on a terminal; elsewhere a strong one is made.",
+  "--secret -      read the HMAC secret from standard input. Do not write the secret itself into the command",
+  "                (--secret S): other users of the machine can see it there, and it stays in the shell's history.",
+  "                Without --secret the command asks you; without a terminal it makes a strong secret.",
 ];
 
 export const connectionCommands: Record<string, Command> = {
@@ -29,7 +29,7 @@ export const connectionCommands: Record<string, Command> = {
     args: "<battlemetrics|script> <path>",
     summary: "add a connection for BattleMetrics or a script",
     details: [
-      "--game N        a fixed game id (393380 for Squad); the sender's is ignored",
+      "--game N        always this game (393380 for Squad), whatever the sender names",
       ...secretDetails,
       "--disabled      switched off at first",
     ],
@@ -57,17 +57,17 @@ export const connectionCommands: Record<string, Command> = {
     run: (context) => setEnabled(context, false),
   },
   "connections pause": {
-    args: "<kind> <path>",
+    args: "battlemetrics <path>",
     summary: "answer BattleMetrics with 200, but store nothing until it is resumed",
     run: (context) => setPaused(context, true),
   },
   "connections resume": {
-    args: "<kind> <path>",
-    summary: "store again what BattleMetrics sends",
+    args: "battlemetrics <path>",
+    summary: "end the pause: store what BattleMetrics sends from now on",
     run: (context) => setPaused(context, false),
   },
   "connections expect": {
-    args: "<kind> <path> <hours|never>",
+    args: "battlemetrics <path> <hours|never>",
     summary: "set after how many hours without a delivery a connection is late",
     run: expect,
   },
@@ -84,7 +84,7 @@ export const connectionCommands: Record<string, Command> = {
     summary: "set another secret for a connection; the old one stays accepted for a while",
     details: [
       "--keep-old T    for how long: 30m, 24h (the default), 7d, or 0",
-      "--drop-oldest   if a still older secret is accepted: no longer, and keep the one before this instead",
+      "--drop-oldest   if two secrets are accepted now, keep the newer one for that time, not the oldest",
       ...secretDetails,
     ],
     options: { "keep-old": { type: "string" }, "drop-oldest": { type: "boolean" }, secret: { type: "string" } },
@@ -147,7 +147,7 @@ async function list(context: Context): Promise<void> {
       addressOf(one),
     ];
   });
-  context.print(table(["KIND", "PATH", "STATE", "GAME", "EXPECTED EVERY", "ADDRESS"], rows));
+  context.print(table(["KIND", "PATH", "STATE", "GAME", "LATE AFTER", "ADDRESS"], rows));
 }
 
 async function show(context: Context): Promise<void> {
@@ -186,7 +186,7 @@ async function setEnabled(context: Context, enabled: boolean): Promise<void> {
   await connectionsIn(await context.open()).setEnabled(connection, enabled);
   await context.changed(`a connection switched ${enabled ? "on" : "off"}`, nameOf(connection));
   context.print(
-    `${connection.kind} "${connection.path}" is switched ${enabled ? "on" : "off"}; a running service follows within 5 seconds.`,
+    `${connection.kind} "${connection.path}" is switched ${enabled ? "on" : "off"}; a running service knows it within 5 seconds.`,
   );
 }
 
@@ -199,9 +199,9 @@ async function setPaused(context: Context, isPaused: boolean): Promise<void> {
   await connectionsIn(await context.open()).setPaused(connection, isPaused);
   await context.changed(`a connection ${isPaused ? "paused" : "resumed"}`, nameOf(connection));
   const words = isPaused
-    ? `is paused: deliveries are answered with 200 and dropped. To store them again: connections resume battlemetrics ${connection.path}`
-    : "is resumed: deliveries are stored again";
-  context.print(`${connection.kind} "${connection.path}" ${words}; a running service follows within 5 seconds.`);
+    ? `is paused: deliveries get 200, but are not stored. To end the pause: connections resume battlemetrics ${connection.path}`
+    : "is resumed: new deliveries are stored";
+  context.print(`${connection.kind} "${connection.path}" ${words}; a running service knows it within 5 seconds.`);
 }
 
 const wholeHours = integer({ min: 1, max: mostExpectHours });
@@ -237,7 +237,7 @@ async function setSecret(context: Context, keepOldSeconds: number): Promise<void
   const isOlder = connection.oldSecretUntil !== null && Date.parse(connection.oldSecretUntil) > Date.now();
   if (keepOldSeconds > 0 && isOlder && keepsOldest)
     context.warn(
-      "An older secret is still accepted, and the sender may still use it: it stays accepted, and the one set after it does not. To keep that one instead: --drop-oldest.",
+      "Two secrets were accepted. The oldest one stays accepted, because the sender may still use it; the newer one does not. To keep the newer one instead: --drop-oldest.",
     );
   const secret = await secretFor(connection.kind, context);
   await connectionsIn(await context.open()).setSecret(connection, secret, { keepOldSeconds, keepsOldest });
@@ -246,7 +246,7 @@ async function setSecret(context: Context, keepOldSeconds: number): Promise<void
   const until = (await existing(context)).oldSecretUntil;
   const old = until === null ? "The old one is no longer accepted." : `The old one is accepted until ${until}.`;
   context.print(
-    `The new secret is set; a running service follows within 5 seconds. ${old}\n\n${howToUse({ ...connection, secret }, await context.inForce())}`,
+    `The new secret is set; a running service knows it within 5 seconds. ${old}\n\n${howToUse({ ...connection, secret }, await context.inForce())}`,
   );
 }
 
@@ -277,7 +277,7 @@ async function remove(context: Context): Promise<void> {
   );
   await connectionsIn(await context.open()).remove(connection);
   await context.changed("a connection deleted", nameOf(connection));
-  context.print(`Removed; a running service follows within 5 seconds.`);
+  context.print(`Removed; a running service knows it within 5 seconds.`);
 }
 
 const nameOf = ({ kind, path }: Connection) => `${kind}/${path}`;
@@ -316,7 +316,7 @@ function withoutEnding(secret: string, warn: Context["warn"]): string {
   // What bytes become that are no UTF-8.
   if (/[\0\ufffd]/.test(cut))
     throw new CommandProblem("The secret is not plain text: save it in UTF-8 (the > of PowerShell writes UTF-16).");
-  if (/[\r\n]/.test(cut)) throw new CommandProblem("The secret has several lines: only one can be meant.");
+  if (/[\r\n]/.test(cut)) throw new CommandProblem("The secret has several lines. Give exactly one line.");
   if (cut !== secret) warn("The secret ended with a blank or a line end, which was cut off.");
   return cut;
 }

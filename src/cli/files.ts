@@ -81,11 +81,11 @@ function problemOf(error: unknown, file: string): CommandProblem | undefined {
     ENOENT: `${file}: this file or folder does not exist.`,
     EEXIST: `${file} exists already: name another file, or move that one away.`,
     EISDIR: `${file} is a folder: name a file in it.`,
-    EACCES: `${file}: this user may not do that. Name a file elsewhere, or use another user.`,
-    EROFS: `${file}: nothing can be written there. In a container use - and redirect it to a file outside: … > FILE`,
-    ENOSPC: `${file}: the disk is full. Nothing was left behind; make room, or name a file on another disk.`,
-    EDQUOT: `${file}: this user's share of the disk is used up. Nothing was left behind.`,
-    EFBIG: `${file}: a file may not be that large here. Nothing was left behind.`,
+    EACCES: `${file}: you have no permission there. Choose another folder, or run the command as another user.`,
+    EROFS: `${file}: nothing can be written there. In a container write - for the file, and save the output outside: … - > FILE`,
+    ENOSPC: `${file}: the disk is full. The unfinished file was removed; make room, or name a file on another disk.`,
+    EDQUOT: `${file}: this user's share of the disk is used up. The unfinished file was removed.`,
+    EFBIG: `${file}: a file may not be that large here. The unfinished file was removed.`,
     EPIPE: "The program that reads the output has ended.",
   };
   const isOfSystem = error instanceof Error && "syscall" in error;

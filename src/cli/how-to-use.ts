@@ -23,7 +23,7 @@ export function howToUse(
   const secret = isHidden ? undefined : (connection.secret ?? undefined);
   const shown =
     connection.secret === null
-      ? "none yet: nothing is accepted until one is set (connections set-secret)"
+      ? "none yet: all requests are refused until you set one (connections set-secret)"
       : (secret ?? "(hidden; --reveal shows it)");
   const lines =
     connection.kind === "battlemetrics"
@@ -40,12 +40,12 @@ function battlemetrics(connection: Explained, base: string, secret: string): str
     "  Name           any, such as Playtime",
     `  URL            ${url}`,
     ...(base.includes(placeholder)
-      ? [`                 (${placeholder}: this machine's name or address, as the internet sees it)`]
+      ? [`                 (${placeholder}: the public IP address or the domain name of this machine)`]
       : []),
     ...(isPrivate(base) ? ["                 (BattleMetrics cannot reach this address: set [SERVER] PUBLIC_URL)"] : []),
     `  Shared secret  ${secret}`,
     `  Content type   ${contentType}`,
-    "  Logging        any",
+    "  Logging        as you like",
     "  Enabled        yes",
     `  Body           ${body}`,
     `In the body, ${meaningOfFields}`,
@@ -59,13 +59,15 @@ function script(connection: Explained, base: string, { secret, shown }: Secret):
   return [
     `address  ${base}${addressOf(connection)}`,
     ...(base.includes(placeholder)
-      ? [`         (${placeholder}: this machine's name or address, as scripts reach it)`]
+      ? [`         (${placeholder}: the name or the address at which scripts reach this machine)`]
       : []),
     `secret   ${shown}`,
     "",
     "For SquadJS, copy configs/squadjs/*.js to squad-server/plugins/, and add to the plugins of config.json:",
     ...indented(squadJsBlock(connection, base, secret, "en")),
-    ...(secret === undefined ? [`(${squadJsVariable}: a variable that holds the secret where SquadJS runs)`] : []),
+    ...(secret === undefined
+      ? [`(Where SquadJS runs, set the environment variable ${squadJsVariable} to the secret.)`]
+      : []),
     ...(secret === undefined
       ? []
       : ["", "Try it on this machine:", ...indented(scriptExamples(connection, base, secret).curl)]),

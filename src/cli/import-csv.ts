@@ -35,9 +35,12 @@ function run(context: Context): Promise<void> {
     await context.changed("players imported from a table");
     const counts = [
       [unknown, "imported"],
-      [older, "imported over an older row"],
+      [older, "imported; an older row was replaced"],
       [signed, "left unchanged: the row here has a time signed by BattleMetrics"],
-      [rows - unknown - older - signed, "left unchanged: the row here, or another one of the table, is as new"],
+      [
+        rows - unknown - older - signed,
+        "left unchanged: the database, or another row of the table, has a time that is as new",
+      ],
     ] as const;
     const lines = counts.filter(([count]) => count > 0);
     context.print(
@@ -66,4 +69,4 @@ function refusal({
 const noRows = "The table has a line with the names of the columns, and no rows below it. Nothing was imported.";
 
 const advice =
-  "Begin with the table as it was before, and tell the spreadsheet on opening it (Excel: Data, From Text/CSV) that the column steam_id is text.";
+  "Take the original table again. When you open it in a spreadsheet (Excel: Data, From Text/CSV), set the column steam_id to text.";

@@ -14,9 +14,9 @@ export const importDjangoCommands: Record<string, Command> = {
     args: "",
     summary: "copy everything from the Django service",
     details: [
-      "--from -        read its address, postgres://user:password@host:5432/name, from standard input. An address that",
-      "                stands here itself (--from URL) is seen by other users of the machine, in ps, and stays in the",
-      "                shell's history. Without it the tables are searched in the configured database.",
+      "--from -        read its address, postgres://user:password@host:5432/name, from standard input. Do not write the",
+      "                address itself into the command (--from URL): other users of the machine can see it there, and it",
+      "                stays in the shell's history. Without --from the command looks for the tables in its own database.",
       "--dry-run       change nothing, only show what would happen",
     ],
     options: { from: { type: "string" }, "dry-run": { type: "boolean" } },
@@ -41,7 +41,7 @@ async function run(context: Context): Promise<void> {
 }
 
 const here =
-  "The configured database holds no tables of the Django service. Name the one that does: import-django --from postgres://user:password@host:5432/name";
+  "The configured database holds no tables of the Django service. Give the address of the right one: import-django --from - (then paste postgres://user:password@host:5432/name, and press Enter and Ctrl-D)";
 
 async function importFrom(source: Sql, context: Context, wordsForNone: string): Promise<void> {
   if (!(await holdsTables(source))) throw new CommandProblem(wordsForNone);
@@ -66,7 +66,7 @@ async function importFrom(source: Sql, context: Context, wordsForNone: string): 
   if (!dryRun) await context.changed("the data of the Django service imported");
   context.print(tallyTable(tally));
   context.print(
-    dryRun ? "\nThis was a dry run: nothing was changed." : "\nA running service follows within 5 seconds.",
+    dryRun ? "\nThis was a dry run: nothing was changed." : "\nA running service knows it within 5 seconds.",
   );
 }
 

@@ -23,7 +23,7 @@ export const playerCommands: Record<string, Command> = {
       "--game N        only this game",
       "--steam X       only players whose Steam time is known, or unknown",
       "--battlemetrics X  only players whose BattleMetrics time is known, or unknown",
-      "--days N,M      with the seconds of the last days, such as 7,30, in further columns",
+      "--days N,M      add columns with the time of the last days, such as 7,30, in seconds",
       "--spreadsheet   in a form that Excel and others open without changing the Steam IDs; hours are rounded",
       `--status X      only with this answer of Steam: ${steamStatuses.join(", ")}`,
     ],
@@ -59,7 +59,7 @@ async function show(context: Context): Promise<void> {
   }
   if (rows.length === 0) throw new CommandProblem(`Nothing is known about ${player} yet.`);
   if (name !== null) context.print(`${visible(name)}\n`);
-  const head = ["GAME", "STEAM", "STEAM STATUS", "STEAM CHECKED", "BATTLEMETRICS", "SIGNED", "CREATED", "UPDATED"];
+  const head = ["GAME", "STEAM", "STEAM STATUS", "STEAM CHECKED", "BATTLEMETRICS", "BM SIGNED", "CREATED", "UPDATED"];
   context.print(table([...head, "YOUR SERVERS", "LAST SEEN"], rows.map(cells)));
   for (const [index, { gameId }] of rows.entries()) {
     const { days = [], line, sum, from, today } = recent[index] ?? {};

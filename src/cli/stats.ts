@@ -12,7 +12,7 @@ import { type Command, type Context, table } from "./command.ts";
 export const statsCommands: Record<string, Command> = {
   stats: {
     args: "",
-    summary: "show what the panel's overview shows",
+    summary: "show players, the last 24 hours of each connection, and warnings",
     printsJson: true,
     run: stats,
   },
@@ -77,7 +77,7 @@ async function stats({ open, inForce, options, print }: Context): Promise<void> 
   if (warnings.length > 0) print("");
   print(`players   ${totals.isEstimate ? "about " : ""}${totals.players.toLocaleString("en")}`);
   print(
-    `database  ${(totals.databaseBytes / 2 ** 20).toFixed(0)} MB, PostgreSQL ${totals.postgresVersion}, ${isEmbedded(config) ? "embedded" : "a server"}`,
+    `database  ${(totals.databaseBytes / 2 ** 20).toFixed(0)} MB, PostgreSQL ${totals.postgresVersion}, ${isEmbedded(config) ? "its own" : "your server"}`,
   );
   print(
     `steam     ${steamCallsToday.toLocaleString("en")} calls today of ${config.STEAM.CALLS_PER_DAY.toLocaleString("en")}`,
@@ -99,7 +99,7 @@ async function stats({ open, inForce, options, print }: Context): Promise<void> 
   );
   for (const { kind, refused, refusedAt, asked } of strangers)
     print(
-      `No connection has the address, or it takes POST only: ${refused} ${kind} ${refused === 1 ? "request" : "requests"} in 24 hours, the last one at ${refusedAt} to ${asked}`,
+      `${refused} ${kind} ${refused === 1 ? "request" : "requests"} in 24 hours had a wrong address, or did not use POST. The last one: ${refusedAt}, ${asked}`,
     );
   print("");
   print(

@@ -56,7 +56,7 @@ async function send(connection: Connection, { config, open }: Context): Promise<
     if (error instanceof Refusal) throw error;
     const code = errorCode(error);
     throw new CommandProblem(
-      `No answer from ${url}${code && ` (${code})`}. Does the service run, and with the same [SERVER] PORT?`,
+      `No answer from ${url}${code && ` (${code})`}. Check that the service runs, and that it has the same [SERVER] PORT.`,
     );
   }
 }
@@ -64,18 +64,17 @@ async function send(connection: Connection, { config, open }: Context): Promise<
 /** What to check when the service refused a sample that was signed with the stored secret. */
 const advice: Record<string, string> = {
   "unknown-path":
-    "The service does not know this connection. Made within the last 5 seconds? Else it uses another database or config than this command.",
+    "The service does not know this connection. Probably it uses another database or another config file than this command.",
   "disabled-connection": "The connection is switched off: connections enable.",
   "no-secret": "The connection has no secret: connections set-secret.",
-  "bad-signature":
-    "The service knows another secret. Changed within the last 5 seconds? Else it uses another database than this command.",
+  "bad-signature": "The service knows another secret. Probably it uses another database than this command.",
   "database-away": "The service does not reach its database; its log says why.",
 };
 
 function adviceFor(status: number, text: string): string {
   return (
     advice[codeOf(text)] ??
-    `Refused with status ${status}: is it Playtime-Service that listens on this port? Its log says more.`
+    `Refused with status ${status}. Perhaps another program listens on this port; if not, see the log of the service.`
   );
 }
 

@@ -56,7 +56,7 @@ export function webhookFields(connection: Explained, base: string): { url: strin
 
 /** What a webhook tells, for people; the panel says it in their language. */
 export const meaningOfFields =
-  "playtime is the player's time in the game as BattleMetrics knows it, org_playtime the time on your own servers.";
+  "playtime is the player's time by BattleMetrics, org_playtime the time on your own servers.";
 
 /** Programs that ask for one player as they stand, each in its language. */
 export function scriptExamples(connection: Explained, base: string, secret: string): Record<Language, string> {

@@ -73,7 +73,7 @@ async function importPlayers(
       await onSkipped(skipped);
       const found = await writePlayers(sql, players, dryRun);
       add(counts, "imported", found.unknown);
-      add(counts, "imported over an older row", found.older);
+      add(counts, "imported; an older row was replaced", found.older);
       add(counts, "left unchanged: the row here has a time signed by BattleMetrics", found.signed);
       add(
         counts,

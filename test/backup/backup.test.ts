@@ -23,7 +23,7 @@ describe("a backup", { concurrency: 4 }, () => {
     assert.deepEqual([code, err], [0, ""]);
     assert.match(
       out,
-      /^Restored: 2 connections and 600 times of players with 320 days\. A running service follows within 5 seconds\.$/,
+      /^Restored: 2 connections, 600 player times and 320 daily times\. A running service knows it within 5 seconds\.$/,
     );
     assert.deepEqual(await contentOf(into), await contentOf(from));
   });
@@ -41,7 +41,7 @@ describe("a backup", { concurrency: 4 }, () => {
     const db = await emptyDatabase(t);
     const { code, out } = await run(db, `restore ${await backupOf(t, db)}`);
     assert.equal(code, 0);
-    assert.match(out, /^Restored: 0 connections and 0 times/);
+    assert.match(out, /^Restored: 0 connections and 0 player times/);
   });
 
   test("goes through a pipe", async (t) => {
@@ -104,7 +104,7 @@ describe("a backup", { concurrency: 4 }, () => {
       err += part;
     });
     assert.equal(await new Promise((resolve) => child.on("close", resolve)), 1, err);
-    assert.match(err, /large\.backup: a file may not be that large here\. Nothing was left behind\.\n$/);
+    assert.match(err, /large\.backup: a file may not be that large here\. The unfinished file was removed\.\n$/);
     assert.deepEqual(await readdir(folder), []);
   });
 

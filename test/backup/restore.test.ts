@@ -64,7 +64,7 @@ describe("a restore into a database that is not empty", { concurrency: 4 }, () =
     const no = await cliProcess(`restore ${file} --replace`, { ...options, input: "no\n" });
     assert.match(
       no.out,
-      /Remove 2 connections and 5 times of players with 4 days from the database and restore 2 connections and 600 times of players with 320 days of 20/,
+      /The database holds 2 connections, 5 player times and 4 daily times\. Delete them all, and restore the backup of 20\S+ with 2 connections, 600 player times and 320 daily times\?/,
     );
     assert.match(no.out, /Nothing was changed\./);
     const yes = await cliProcess(`restore ${file} --replace`, { ...options, input: "yes\n" });

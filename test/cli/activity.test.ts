@@ -56,7 +56,7 @@ test("players top tells who played most, of the only game that is stored", async
   assert.deepEqual(JSON.parse((await run("players top --days 7 --limit 1 --json")).out), [
     { steamId: player(1), seconds: 3_600, lastSeen: "2026-01-02T03:04:05.678Z", name: null },
   ]);
-  assert.match((await run("players top --game 440")).err, /^Nobody played game 440 last 30 days/);
+  assert.match((await run("players top --game 440")).err, /^No time is known for game 440 \(last 30 days\)/);
 });
 
 test("with several games stored, one must be named", async () => {
@@ -77,7 +77,7 @@ test("wrong windows and limits are refused with what is expected, and so is a li
     [`players activity ${player(1)} --days 7,7`, /--days must be 1 to 5 different numbers/, 2],
     [`players activity ${player(1)} --days 1,2,3,4,5,6`, /--days must be 1 to 5 different numbers/, 2],
     [`players activity ${player(1)} --json --csv`, /Choose one of --json and --csv/, 2],
-    ["players activity", /Name Steam IDs, or a file with --ids/, 2],
+    ["players activity", /Give either Steam IDs, or a file with --ids/, 2],
     ["players activity Anna", /"Anna" must be a Steam ID/, 2],
     ["players activity --ids /nowhere/at/all", /this file or folder does not exist/, 1],
     ["players export --days 0", /--days must be a whole number/, 2],
@@ -88,7 +88,7 @@ test("wrong windows and limits are refused with what is expected, and so is a li
     assert.equal(ran.code, code, command);
   }
   const none = await run("players top", { env: { PLAYTIME_HISTORY_KEEP_DAYS: "0" } });
-  assert.deepEqual([none.code, none.err], [1, "No days are kept: [HISTORY] KEEP_DAYS is 0."]);
+  assert.deepEqual([none.code, none.err], [1, "Daily times are switched off: [HISTORY] KEEP_DAYS is 0."]);
 });
 
 test("players activity lists who of the staff plays least, with those of whom nothing is known at the end", async () => {
@@ -105,7 +105,7 @@ test("players activity lists who of the staff plays least, with those of whom no
     [player(1), "1.0 h", "1.5 h", "2026-01-02T03:04:05.678Z"],
     [player(2), "0.0 h", "10.0 h", "2026-01-01T00:00:00.000Z", "Борис"],
     [""],
-    ["BattleMetrics never told anything about:"],
+    ["BattleMetrics has sent nothing yet about:"],
     [player(9)],
   ]);
   assert.equal(err, 'line 6: no Steam ID in "Boris"');

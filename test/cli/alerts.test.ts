@@ -26,7 +26,7 @@ test("alerts test sends by each channel that is set up, says how it went, and ex
   assert.deepEqual(bad, {
     code: 1,
     out: "discord: Discord answered 404: the webhook was deleted, or its address is wrong\ntelegram: sent",
-    err: "Not every channel took the message.",
+    err: "At least one channel did not take the message: see above.",
   });
   assert.deepEqual(received.sort(), ["/bot1:x/sendMessage", "/discord", "/hook"]);
 });

@@ -37,7 +37,7 @@ async function refused(path: string, count: number) {
 test("connections pause and resume change what they say, for BattleMetrics only", async () => {
   const paused = await run("connections pause battlemetrics bm");
   assert.equal(paused.code, 0);
-  assert.match(paused.out, /"bm" is paused: deliveries are answered with 200 and dropped.*connections resume/s);
+  assert.match(paused.out, /"bm" is paused: deliveries get 200, but are not stored.*connections resume/s);
   assert.equal((await row())?.["is_paused"], true);
   assert.match((await run("connections list")).out, /battlemetrics +bm +paused/);
   assert.match((await run("connections resume battlemetrics bm")).out, /"bm" is resumed/);

@@ -26,7 +26,7 @@ test("with one wrong row nothing is imported; each is named with its line", asyn
 
 test("an ID that a spreadsheet has rounded is refused, with what to do", async () => {
   const words =
-    /rounded by a spreadsheet.*last digits are lost\..*\nBegin with the table as it was.*steam_id is text\.\n/;
+    /rounded by a spreadsheet.*last digits are lost\..*\nTake the original table again\..*steam_id to text\.\n/;
   for (const id of [
     "7.65612E+16",
     '"7,65612E+16"',

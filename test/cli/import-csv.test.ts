@@ -97,7 +97,7 @@ test("nothing takes the place of a time that BattleMetrics signed, and a time ne
   );
   assert.match(
     out,
-    / 1 {2}imported over an older row\n +1 {2}left unchanged: the row here has a time signed by BattleMetrics\n +1 {2}left unchanged: /,
+    / 1 {2}imported; an older row was replaced\n +1 {2}left unchanged: the row here has a time signed by BattleMetrics\n +1 {2}left unchanged: /,
   );
   assert.deepEqual(
     (await stored()).map(({ steam, status, bm }) => [steam, status, bm]),
@@ -124,7 +124,7 @@ test("what was exported can be imported elsewhere, and a second time changes not
   );
   assert.match(
     (await importing(table)).out,
-    /3,000 {2}left unchanged: the row here, or another one of the table, is as new$/,
+    /3,000 {2}left unchanged: the database, or another row of the table, has a time that is as new$/,
   );
 });
 

@@ -58,7 +58,7 @@ describe("at a terminal", { skip }, () => {
   test("a password is not shown while it is typed, and counts", async () => {
     const { code, out } = await onTerminal("admin password", "never to be seen 1\n");
     assert.equal(code, 0);
-    assert.match(out, /A new password \(Enter makes one\): \r?\nThe password of the panel is set\./);
+    assert.match(out, /A new password \(press Enter to get one made\): \r?\nThe password of the panel is set\./);
     assert.doesNotMatch(out, /never|seen/);
     assert.equal((await db.sql`select from panel_settings`).length, 1);
   });

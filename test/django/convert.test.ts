@@ -257,7 +257,7 @@ describe("over rows of ours", () => {
       { steamId: player, gameId: 6, steam: 120 },
     ]);
     assert.deepEqual((await run(db)).counts["players"], {
-      "imported over an older row": 4,
+      "imported; an older row was replaced": 4,
       "left unchanged: the row here is as new": 2,
     });
     assert.deepEqual(
