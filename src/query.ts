@@ -21,8 +21,8 @@ export function query({ playtimes, days, history, steam, deadlineMs, recheckMs, 
     else call.facts.players = asked.steamIds.length;
 
     const known = await playtimes.find(asked);
-    const believed = believedChecks(now().getTime(), recheckMs);
-    const toAsk = asked.steamIds.filter((_, index) => refresh || isDue(known[index], believed));
+    const nowMs = now().getTime();
+    const toAsk = asked.steamIds.filter((_, index) => refresh || isDue(known[index], nowMs, recheckMs));
     if (toAsk.length === 0)
       return answerWith(
         asked.steamIds.map((steamId, index) => entry(steamId, known[index])),
@@ -100,18 +100,13 @@ function windowsOf(value: unknown, keepDays: number): number[] {
 }
 
 /** Whether an ordinary query asks Steam: for strangers, and again where the last answer may have changed. */
-function isDue(known: Known | undefined, { from, to }: { from: string; to: string }): boolean {
+function isDue(known: Known | undefined, nowMs: number, recheckMs: number): boolean {
   if (!known || known.steamStatus === "unavailable") return true;
   if (known.steamStatus === "ok" || known.steamStatus === "unchecked") return false;
-  // ISO times of one form are in the order of their texts.
-  const checkedAt = known.steamCheckedAt ?? "";
-  return checkedAt < from || checkedAt > to;
-}
-
-/** The moments of a check that need no other: not too long ago, and not of a clock that was ahead. */
-function believedChecks(nowMs: number, recheckMs: number): { from: string; to: string } {
-  const from = recheckMs > 0 ? new Date(nowMs - recheckMs).toISOString() : "";
-  return { from, to: new Date(nowMs + farFutureMs).toISOString() };
+  const checkedMs = Date.parse(known.steamCheckedAt ?? "");
+  const isTooOld = recheckMs > 0 && !(checkedMs >= nowMs - recheckMs);
+  const isOfAClockAhead = checkedMs > nowMs + farFutureMs;
+  return isTooOld || isOfAClockAhead;
 }
 
 /**

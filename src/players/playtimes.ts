@@ -137,14 +137,14 @@ export function playtimesIn(
 
   async function find(questions: Asked[], sinceMs: number) {
     onBatch("queries", questions.length);
-    const games = new Map<number, Set<SteamId>>();
+    const games = new Map<number, SteamId[]>();
     for (const { steamIds, gameId } of questions) {
-      const ofGame = games.get(gameId) ?? new Set();
+      const ofGame = games.get(gameId) ?? [];
       games.set(gameId, ofGame);
-      for (const steamId of steamIds) ofGame.add(steamId);
+      for (const steamId of steamIds) ofGame.push(steamId);
     }
     const found = new Map<number, Map<string, Known>>();
-    for (const [gameId, steamIds] of games) found.set(gameId, await findInGame(gameId, [...steamIds], sinceMs));
+    for (const [gameId, steamIds] of games) found.set(gameId, await findInGame(gameId, steamIds, sinceMs));
     return (index: number) => {
       const { steamIds = [], gameId = 0 } = questions[index] ?? {};
       const ofGame = found.get(gameId);
@@ -161,7 +161,7 @@ export function playtimesIn(
         select string_agg(concat_ws(',', steam_id, coalesce(steam_seconds::text, 'null'), coalesce(bm_seconds::text, 'null'),
           created_at, updated_at, steam_status, case when steam_status <> 'ok' then steam_checked_at end), ';') as text
         from playtimes
-        where game_id = ${gameId} and steam_id = any(array(select unnest(${arrayOf(steamIds, (steamId) => steamId)}::bigint[])))`,
+        where game_id = ${gameId} and steam_id = any(array(select unnest(${`{${steamIds.join(",")}}`}::bigint[])))`,
       sinceMs,
     );
     const found = new Map<string, Known>();
