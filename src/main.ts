@@ -3,6 +3,7 @@ import { readArguments, UsageProblem } from "./arguments.ts";
 import { type Config, ConfigProblem, defaultFile, readConfig } from "./config.ts";
 import { DatabaseProblem } from "./database/problem.ts";
 import { errorCode } from "./error-code.ts";
+import { setGarbageCollection } from "./garbage.ts";
 import { isUnsafePort } from "./http/unsafe-ports.ts";
 import { lineWriter } from "./lines.ts";
 import { createLog, type Log, logLine } from "./log.ts";
@@ -16,6 +17,7 @@ const usage = `Usage: npm start -- [--config FILE]    starts the service
 
 /** Starts, says how it stands, and stops on SIGTERM or SIGINT. Exit codes: 0 stopped, 1 a problem, 2 a wrong call. */
 async function main(): Promise<void> {
+  setGarbageCollection();
   const options = readOptions();
   const read = () => readConfig({ file: options.config, env: process.env });
   const config = await read();
