@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { parse } from "yaml";
 import { settings } from "../src/config.ts";
+import { memory } from "../src/database/embedded/guarded.ts";
 import { lean, quiet } from "../src/database/embedded/server.ts";
 import { heapFlags } from "./support/heap-flags.ts";
 
@@ -50,6 +51,7 @@ test("the containers' database is as lean as the embedded one, but where it serv
     "max_connections=12",
     "max_wal_size=64MB",
   ]);
+  assert.deepEqual(services.db.environment, memory);
 });
 
 test("the stack can take over the Django service's: the same project, service, image and volume", () => {

@@ -22,8 +22,15 @@ export type Guarded = {
   stop: (patienceMs?: number) => void;
 };
 
+/**
+ * A process of Postgres keeps up to 1 MB for its next statement, instead of 128 KB. What a batch of queries of 100 players needs
+ * was given back to the system and taken again, page by page, for each statement: half of what it costs Postgres.
+ * https://www.gnu.org/software/libc/manual/html_node/Memory-Allocation-Tunables.html
+ */
+export const memory = { MALLOC_TRIM_THRESHOLD_: "1048576" };
+
 // The whole environment of a command. Nothing comes from the caller's: PGDATA, PGPORT or LC_MESSAGES would do harm.
-const environment = { PATH: "/usr/bin:/bin", LC_ALL: "C", TZ: "UTC" };
+const environment = { PATH: "/usr/bin:/bin", LC_ALL: "C", TZ: "UTC", ...memory };
 
 /**
  * A shell holds the other end of our pipe and reads it. The read ends when we close our end or die, however suddenly,
