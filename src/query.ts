@@ -4,7 +4,14 @@ import type { Answer, Handler } from "./http/call.ts";
 import { boolean, gameId, Malformed, optional, type SteamId } from "./parse.ts";
 import { type Days, type Lately, mostWindows } from "./players/days.ts";
 import type { History } from "./players/deliveries.ts";
-import type { Asked, Known, Playtimes } from "./players/playtimes.ts";
+import {
+  type Asked,
+  type Known,
+  type Playtimes,
+  steamCheckedAtOf,
+  steamStatusOf,
+  timesOf,
+} from "./players/playtimes.ts";
 import { countOfDays, fieldsOf, type ScriptDeps, steamIdsOf } from "./script.ts";
 import type { Steam } from "./steam.ts";
 
@@ -101,9 +108,11 @@ function windowsOf(value: unknown, keepDays: number): number[] {
 
 /** Whether an ordinary query asks Steam: for strangers, and again where the last answer may have changed. */
 function isDue(known: Known | undefined, nowMs: number, recheckMs: number): boolean {
-  if (!known || known.steamStatus === "unavailable") return true;
-  if (known.steamStatus === "ok" || known.steamStatus === "unchecked") return false;
-  const checkedMs = Date.parse(known.steamCheckedAt ?? "");
+  if (known === undefined) return true;
+  const status = steamStatusOf(known);
+  if (status === "unavailable") return true;
+  if (status === "ok" || status === "unchecked") return false;
+  const checkedMs = Date.parse(steamCheckedAtOf(known) ?? "");
   const isTooOld = recheckMs > 0 && !(checkedMs >= nowMs - recheckMs);
   const isOfAClockAhead = checkedMs > nowMs + farFutureMs;
   return isTooOld || isOfAClockAhead;
@@ -114,8 +123,12 @@ function isDue(known: Known | undefined, nowMs: number, recheckMs: number): bool
  * hand, because JSON.stringify took more time than all else of a query of 100 players; digits, our own words and ISO
  * times need no escapes.
  */
-function entry(steamId: SteamId, known: Known | undefined, status = known?.steamStatus ?? "unchecked"): string {
-  return `{"steam_id":"${steamId}",${known?.times ?? noTimes},"steam_status":"${status}"`;
+function entry(
+  steamId: SteamId,
+  known: Known | undefined,
+  status = known === undefined ? "unchecked" : steamStatusOf(known),
+): string {
+  return `{"steam_id":"${steamId}",${known === undefined ? noTimes : timesOf(known)},"steam_status":"${status}"`;
 }
 
 const noTimes = '"steam_playtime":null,"bm_playtime":null,"created_at":null,"updated_at":null';
