@@ -62,17 +62,16 @@ const addresses = [
 
 for (const text of broken)
   test(`${text} in each address of the panel`, async () => {
-    await Promise.all(
-      addresses.map(async (address) => {
-        const path = address.replaceAll("X", text);
-        for (const one of [browser, createBrowser(service)]) {
-          const { status } = await one.get(path);
-          assert.ok(status < 500, `${status} for ${path}`);
-        }
-        const { status } = await browser.post(path, { action: "delete", path: "x" });
-        assert.ok(status < 500, `${status} for a form to ${path}`);
-      }),
-    );
+    // One after another: the panel answers 503 to more at once than it can do in 2 seconds.
+    for (const address of addresses) {
+      const path = address.replaceAll("X", text);
+      for (const one of [browser, createBrowser(service)]) {
+        const { status } = await one.get(path);
+        assert.ok(status < 500, `${status} for ${path}`);
+      }
+      const { status } = await browser.post(path, { action: "delete", path: "x" });
+      assert.ok(status < 500, `${status} for a form to ${path}`);
+    }
   });
 
 const characters = ["a\0b", "\ud800"];
