@@ -41,7 +41,7 @@ export const health = {
   details: "Details",
   pause: "Pause",
   resume: "Resume",
-  expect: "Warn after hours without a delivery",
+  expect: "Warn after this many hours without a delivery",
   expectHint: "Then the connection is shown as late, and you get an alert. Leave it empty for no warning.",
   done: {
     paused: "Paused. BattleMetrics gets the answer 200, but nothing is stored.",
