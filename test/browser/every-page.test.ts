@@ -116,12 +116,15 @@ async function found(page: Page): Promise<string[]> {
   );
 }
 
-/** What stands out of the screen, or out of the card that it is in, when moments are as long as they can be. */
+/**
+ * What stands out of the screen, or out of the card that it is in, when moments are as long as they can be. Not of what is
+ * closed: a browser need not lay that out anew when the screen changes, so its places may be those of another screen.
+ */
 const tooWide = `(() => {
   const longest = new Date(2026, 11, 28, 22, 58, 48).toLocaleString();
   for (const time of document.querySelectorAll("time.moment")) time.textContent = longest;
   const edge = (one) => Math.min(innerWidth, one.closest(".card")?.getBoundingClientRect().right ?? innerWidth);
   return [...document.querySelectorAll("body :not(.unseen)")]
-    .filter((one) => one.getBoundingClientRect().right > edge(one) + 0.5)
+    .filter((one) => one.checkVisibility() && one.getBoundingClientRect().right > edge(one) + 0.5)
     .map((one) => one.outerHTML.slice(0, 120));
 })()`;

@@ -34,6 +34,7 @@ export const cases: Case[] = [
   },
   { name: "the overview of a new service", of: "fresh", path: "/admin/" },
   { name: "the overview with warnings", path: "/admin/", act: (page) => warnings(page, 1) },
+  { name: "the overview with everything open", path: "/admin/", act: openAll },
   { name: "the overview without warnings", of: "calm", path: "/admin/", act: (page) => warnings(page, 0) },
   { name: "the list of connections, empty", of: "fresh", path: "/admin/connections/" },
   { name: "the list of connections", path: "/admin/connections/?done=deleted" },
