@@ -401,7 +401,7 @@ export const en = {
       "playtime is the player's time by BattleMetrics. org_playtime is the time on your own servers: those of your organisation on BattleMetrics. The daily times of this panel come from org_playtime, and from playtime where the Body has no org_playtime.",
     example: "Examples, ready to run:",
     squadJs:
-      "Copy both files of configs/squadjs/ into squad-server/plugins/, and add this to the plugins of config.json. A secret that is not shown here is read from the variable SQUADJS_PLAYTIME_SECRET.",
+      "Copy both files of configs/squadjs/ into squad-server/plugins/, and add this to the plugins of config.json. While the secret is hidden here, the environment variable SQUADJS_PLAYTIME_SECRET stands in its place: set it, or show the secret.",
     placeholder: "Replace YOUR-SERVER with the public IP address or the domain name of this machine.",
     reveal: "Show the secret",
     hide: "Hide the secret",
