@@ -433,7 +433,8 @@ export const ru: Texts = {
     setUpTab: "Подключение",
     settingsTab: "Настройки",
     more: (count: number) => `Показать все ${new Intl.NumberFormat("ru").format(count)}`,
-    privateAddress: "до этого адреса BattleMetrics не достучится, он виден только внутри вашей сети. Введите внешний адрес.",
+    privateAddress:
+      "до этого адреса BattleMetrics не достучится, он виден только внутри вашей сети. Введите внешний адрес.",
     privatePreview: "BattleMetrics не достучится до этого адреса. На следующей странице можно ввести внешний адрес.",
     anyName: "любое, например Playtime",
     anyLogging: "на ваш выбор",
