@@ -32,10 +32,11 @@ const status: Record<SteamStatus, string> = {
 
 /** The form of a Russian noun behind a number: 1 игрок, 2 игрока, 5 игроков. */
 function russian(count: number, one: string, few: string, many: string): string {
+  pluralRules ??= new Intl.PluralRules("ru");
   const rule = pluralRules.select(count);
   return `${new Intl.NumberFormat("ru").format(count)} ${rule === "one" ? one : rule === "few" ? few : many}`;
 }
-const pluralRules = new Intl.PluralRules("ru");
+let pluralRules: Intl.PluralRules | undefined;
 
 export const ru: Texts = {
   name: "Русский",
