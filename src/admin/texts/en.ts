@@ -72,7 +72,7 @@ export const en = {
       different: "The two passwords differ.",
     },
     firstVisitOver:
-      "This link no longer works. A password may be set already, or the link is older than 24 hours, or the service was restarted: then its log shows a new link. You can also set a new password on the machine where the service runs:",
+      "This link no longer works. A password may be set already, or the link is older than 24 hours. If the service was restarted, its log shows a new link. You can also set a new password on the machine where the service runs:",
   },
   common: {
     save: "Save",
@@ -135,7 +135,7 @@ export const en = {
     newest: "Newest players",
     noPlayers: "No players yet. They appear with the first delivery or query.",
     strangers: (count: number) =>
-      `${english(count, "request", "requests")} came to an address that does not exist here, or not by POST. Most are robots that search the internet; if your webhook is among them, check its URL. The last one:`,
+      `${english(count, "request", "requests")} came to an unknown address or did not use the method POST. Most come from robots that search the internet. If some come from your webhook, check its URL. The last one:`,
   },
   charts: {
     noData: "No data yet.",
@@ -233,7 +233,7 @@ export const en = {
     unknownId: (steamId: string) => `Nothing is known about ${steamId} yet.`,
     toUnknown: "Ask Steam about this player",
     tooSlow:
-      "This search took too long, so it was stopped: deliveries come first. The list of newest players and a search for a Steam ID are always fast. For everything else use Export CSV.",
+      "This search took too long. It was stopped so that it does not delay deliveries. The list of newest players and a search for a Steam ID are always fast. For everything else use Export CSV.",
     busy: "Other searches or exports are still running. Try again in a moment.",
     wrong: {
       battlemetrics:
@@ -398,7 +398,7 @@ export const en = {
       "On BattleMetrics create a trigger with the conditions Player Join and Player Leave for your servers, and add the action Webhook. Its form asks for these, in this order.",
     address: "Address",
     bodyHint:
-      "playtime is the player's time by BattleMetrics. org_playtime is the time on your own servers: those of your organisation on BattleMetrics. The daily times of this panel come from org_playtime, and from playtime where the Body has no org_playtime.",
+      "playtime is the player's time by BattleMetrics. org_playtime is the time on your own servers: those of your organisation on BattleMetrics. The daily times of this panel come from org_playtime. If the Body has no org_playtime, they come from playtime.",
     example: "Examples, ready to run:",
     squadJs:
       "Copy both files of configs/squadjs/ into squad-server/plugins/, and add this to the plugins of config.json. While the secret is hidden here, the environment variable SQUADJS_PLAYTIME_SECRET stands in its place: set it, or show the secret.",
@@ -434,13 +434,13 @@ export const en = {
     settingsTab: "Settings",
     more: (count: number) => `Show all ${new Intl.NumberFormat("en").format(count)}`,
     privateAddress:
-      "BattleMetrics cannot reach this address, since only your own network knows it. Enter the public address.",
+      "BattleMetrics cannot reach this address: it exists only inside your own network. Enter the public address.",
     privatePreview: "BattleMetrics cannot reach this address. The next page has a field for the public address.",
     anyName: "any, such as Playtime",
     anyLogging: "as you like",
     yes: "yes",
     twice:
-      "Two secrets are accepted now: the current one and an older one. Only one of them can stay beside the new one. Which one does the sender use?",
+      "Two secrets are accepted now: the current one and an older one. Besides the new secret, only one of these two can go on. Which of them does the sender use?",
     keepOldest: "The older one. The current one stops at once.",
     keepNewest: "The current one. The older one stops at once.",
     accepted: "Accepted",

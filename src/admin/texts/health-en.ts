@@ -70,7 +70,7 @@ export const alerts = {
   tries: "tries",
   newest: "Latest alerts",
   none: "Nothing was sent yet.",
-  kept: "The newest 100. An alert that was sent is deleted after 30 days.",
+  kept: "The newest 100 alerts of the last 30 days.",
   time: "Time",
   where: "Channel",
   text: "Message",
