@@ -92,6 +92,11 @@ test("a service on a machine that is set to UTC starts and tells days without th
     console.log(historyOf(HISTORY).dayOf(new Date("2026-01-01T23:59:59.999Z")));`;
   const args = ["--import", loader, "--input-type=module", "--eval", program];
   const env = { ...process.env, TZ: "UTC" };
-  const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: "utf8", cwd: tmpdir(), env, timeout: 20_000 });
+  const { stdout, stderr } = spawnSync(process.execPath, args, {
+    encoding: "utf8",
+    cwd: tmpdir(),
+    env,
+    timeout: 20_000,
+  });
   assert.deepEqual({ stdout, stderr }, { stdout: "2026-01-01\n", stderr: "" });
 });
