@@ -86,10 +86,7 @@ test("without a channel the page says that nobody is told, and how to change tha
     const visitor = createBrowser(silent);
     await visitor.signIn();
     const { html } = await visitor.get("/admin/alerts/");
-    assert.match(
-      textOf(html),
-      /nobody is told\. Enter Discord, Telegram or the address of another service at Settings/,
-    );
+    assert.match(textOf(html), /nobody is told\. Set up Discord, Telegram or another service at Settings/);
     assert.doesNotMatch(html, /value="test"/);
   } finally {
     await silent.stop();

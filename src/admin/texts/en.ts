@@ -59,7 +59,7 @@ export const en = {
       "This link was used already, or it is older than 10 minutes. Make a new link on the machine where the service runs:",
     withPassword: "Sign in with the password",
     plain:
-      "This page is not encrypted (HTTP without S): others on the network can read your password. Use HTTPS, an SSH tunnel, or a network that you trust.",
+      "This page is not encrypted (HTTP without S): others on the network can read your password. Use HTTPS, or open the panel only in a network that you trust.",
     shutTitle: "The panel is closed",
     shut: "No password is set yet. Open the link in the log of the service, and choose a password there. Or run this command on the machine where the service runs, and then reload this page:",
     firstVisitTitle: "Welcome",
@@ -101,7 +101,7 @@ export const en = {
     "not-found": "There is no such page.",
     "method-not-allowed": "This page does not accept that method.",
     "cross-site":
-      "Nothing was changed: the form did not come from the address of this panel. Open the panel anew and try again. If that does not help, a proxy such as nginx hides the address: set [SERVER] PUBLIC_URL in config.toml to the address that your browser shows. The log has the two addresses that differ.",
+      "Nothing was changed: the form did not come from the address of this panel. Open the panel anew and try again. If that does not help, there is a proxy (such as nginx) between your browser and the service, and the service does not see the address that you opened: set [SERVER] PUBLIC_URL in config.toml to the address that your browser shows. The log has both addresses: the one that the form came from and the one that the service expected.",
     "database-away": "The database does not answer right now. Nothing was changed; try again in a moment.",
     malformed: "The form is not filled in correctly.",
     "body-too-large": "The form holds too much text.",
@@ -130,8 +130,8 @@ export const en = {
     ignored: "ignored",
     refused: "refused",
     histogram: "Players by hours",
-    histogramOf: "How many players have how many hours.",
-    estimate: "How many players have how many hours (estimated).",
+    histogramOf: "The number of players for each number of hours.",
+    estimate: "The number of players for each number of hours (estimated).",
     newest: "Newest players",
     noPlayers: "No players yet. They appear with the first delivery or query.",
     strangers: (count: number) =>
@@ -168,7 +168,7 @@ export const en = {
       "deliveries are refused, because a field of the body is wrong. Correct the Body of the webhook on BattleMetrics. The last reason:",
     refusing: "the last requests were refused. The last reason:",
     ignored:
-      "most deliveries are ignored, because a field of the body is empty. The Body of the webhook on BattleMetrics must be the one that this connection's page Set-up shows. The last reason:",
+      'most deliveries are ignored, because a field of the body is empty. Copy the Body from the page "Set-up" of this connection into the webhook on BattleMetrics. The last reason:',
   },
   players: {
     everybody: "All players",
@@ -218,7 +218,7 @@ export const en = {
     export: "Export CSV",
     exportForSpreadsheet: "Export for Excel",
     exportForSpreadsheetHint:
-      "Excel and other spreadsheets open this file without changing the Steam IDs. Hours are whole.",
+      "Excel and other spreadsheets open this file without changing the Steam IDs. Hours are rounded to whole numbers.",
     previous: "Previous page",
     total: (count: string) => `${count} in all`,
     backToList: "Back to the list",
@@ -242,7 +242,7 @@ export const en = {
         "Enter a SteamID64 (17 digits that begin with 76), its first digits, STEAM_0:1:…, [U:1:…], or the address of a Steam profile.",
       game: "Enter the number of a Steam app, such as 393380 for Squad.",
       choice: "There is no such filter. Choose from the lists.",
-      after: "That link does not fit this list. Start with the first page.",
+      after: "The page that you opened does not belong to this list. Start with the first page.",
     },
     profileNeedsKey:
       "Only Steam knows whose profile that is, and there is no Steam key. Search for the SteamID64 instead.",
@@ -284,7 +284,7 @@ export const en = {
     saveKey: "Test and save",
     address: "Public address",
     addressHint:
-      "How BattleMetrics, scripts and browsers reach this service. The panel puts it into everything that you copy.",
+      "How BattleMetrics, scripts and browsers reach this service. The panel uses it in all addresses and examples that you copy from it.",
     alertsHint: "Where the service tells you when something stops working.",
     toAlerts: "Send a test, and see what was sent",
     fixed: "Set in the config file, so it cannot be changed here:",
@@ -305,7 +305,7 @@ export const en = {
       "discord-webhook": "In Discord: the channel's settings, Integrations, Webhooks, Copy webhook URL.",
       "telegram-token": "As @BotFather shows it. Add the bot to the chat.",
       "telegram-chat": "The number of the chat (groups have a minus before it), or the @name of a channel.",
-      "alerts-url": "Gets each alert as JSON by POST: for ntfy, n8n and the like.",
+      "alerts-url": "The service sends each alert to this address, as JSON by POST: for ntfy, n8n and the like.",
     },
     problems: {
       "no-key": "Paste the key.",
@@ -333,7 +333,7 @@ export const en = {
     to: "To",
     show: "Show",
     nobody: "No time is known for these days.",
-    noDays: "There are no daily times yet. They are known from a player's second delivery on.",
+    noDays: "There are no daily times yet. They begin with the second delivery of a player.",
     notKept: "Daily times are switched off: [HISTORY] KEEP_DAYS is 0.",
     wrong: {
       days: (keepDays: number) =>
@@ -344,7 +344,7 @@ export const en = {
   activity: {
     title: "Activity of a list",
     ids: "Steam IDs",
-    hint: "Up to 100, for example your staff or VIPs, or a part of Admins.cfg: 7656…, STEAM_0:1:…, [U:1:…] or addresses of profiles. Text after # or // is ignored. The list is kept only in the address of this page: set a bookmark to keep it.",
+    hint: "Up to 100, for example your staff or VIPs, or a part of Admins.cfg: 7656…, STEAM_0:1:…, [U:1:…] or addresses of profiles. Text after # or // is ignored. The service does not store the list. It is part of the address of this page: to keep it, bookmark the page.",
     noIds: "There is no Steam ID in this text.",
     tooMany: (count: number, most: number) =>
       `The list holds ${count} Steam IDs. At most ${most} can be shown at once.`,
@@ -365,7 +365,7 @@ export const en = {
     switchOff: "Switch off",
     path: "Path",
     pathHint: "The last part of the address, such as my-server.",
-    gameHint: "393380 is Squad. Leave it empty to use the game that the sender names.",
+    gameHint: "393380 is Squad. If this is empty, the game comes from the body of each request.",
     secret: "Secret",
     secretHint: {
       battlemetrics:
@@ -374,7 +374,7 @@ export const en = {
     },
     create: "Create",
     problems: {
-      path: "1 to 255 characters, without /, and not . or ..",
+      path: "1 to 255 characters, without /. The path cannot be only one or two dots.",
       taken: "This path is already in use.",
       secret: "This secret cannot be used. Leave the field empty, and the service makes one.",
       game: "Enter a whole number, or leave it empty.",
@@ -409,7 +409,7 @@ export const en = {
     noSecret: "There is no secret yet, so all requests are refused.",
     rotate: "Change the secret",
     rotateHint:
-      "After you set the new secret here, you need some time to enter it at the sender. Until then the old one can stay accepted.",
+      "After you set the new secret here, you need some time to enter it at the sender. Choose here how long the old secret is accepted too.",
     newSecret: "New secret",
     newSecretHint: "Leave it empty, and the service makes a strong one.",
     keepOld: "Keep accepting the old one for",

@@ -14,15 +14,15 @@ export const health = {
   /** What to do; of "up" there is nothing to do. */
   advice: {
     "no-secret": "All its requests are refused. Set a secret.",
-    late: "BattleMetrics switches a webhook off after errors: check there that the trigger is still enabled and that its log shows no errors.",
+    late: "BattleMetrics switches a webhook off after errors: check there that the trigger is still enabled and that the trigger's log shows no errors.",
     paused:
       "BattleMetrics gets the answer 200 and does not switch the webhook off, but nothing is stored. Resume the connection to store new deliveries.",
-    off: "All its requests are refused with 403. Switch it on to accept them. BattleMetrics switches a webhook off after errors: check there that the trigger is still enabled.",
-    offScript: "All its requests are refused with 403. Switch it on to accept them.",
+    off: "All its requests are refused with 403. Switch the connection on to accept them. BattleMetrics switches a webhook off after errors: check there that the trigger is still enabled.",
+    offScript: "All its requests are refused with 403. Switch the connection on to accept them.",
     waiting:
       "Paste the values of the page Set-up into BattleMetrics. It sends the first delivery when a player joins or leaves your server. Then the delivery shows here.",
     waitingLong:
-      "Nothing came for an hour. Did a player join or leave your server in that time? Is the trigger on BattleMetrics enabled? Is its URL the one of the page Set-up? Is the port open in the firewall of this machine, at your provider, and in your router?",
+      'Nothing came for an hour. Did a player join or leave your server in that time? Is the trigger on BattleMetrics enabled? Is the URL of the webhook the one that the page "Set-up" shows? Is the port open in the firewall of this machine, at your provider, and in your router?',
     waitingScript: "Put the address and the secret of the page Set-up into the script.",
   },
   /** Of a refusal, by its code. */
@@ -32,7 +32,7 @@ export const health = {
     "stale-timestamp": "Check the clock of this machine (timedatectl).",
     malformed: "Compare the body at the sender with the one on the page Set-up.",
   } as Record<string, string>,
-  otherCure: "The list of refusals says more.",
+  otherCure: "The list of refusals on the connection's page says more.",
   lastRefused: "Last refused",
   /** `%` is the time. */
   noAnswer: "No answer since %. What you see may be out of date.",
@@ -59,8 +59,7 @@ export const alerts = {
   title: "Alerts",
   hint: "The service tells you when something stops working, and once more when it works again.",
   channels: "Sent to",
-  noChannel:
-    "No alerts are set up, so nobody is told. Enter Discord, Telegram or the address of another service at Settings.",
+  noChannel: "No alerts are set up, so nobody is told. Set up Discord, Telegram or another service at Settings.",
   test: "Send a test",
   testHint: "Sends a test message to every channel now.",
   sent: "sent",
