@@ -401,7 +401,7 @@ export const en = {
       "playtime is the player's time by BattleMetrics. org_playtime is the time on your own servers: those of your organisation on BattleMetrics. The daily times of this panel come from org_playtime. If the Body has no org_playtime, they come from playtime.",
     example: "Examples, ready to run:",
     squadJs:
-      "Copy both files of configs/squadjs/ into squad-server/plugins/, and add this to the plugins of config.json. While the secret is hidden here, the environment variable SQUADJS_PLAYTIME_SECRET stands in its place: set it, or show the secret.",
+      "Copy both files of configs/squadjs/ into squad-server/plugins/, and add this to the plugins of config.json. To copy the text with the secret in it, show the secret first. Otherwise SquadJS reads the secret from the environment variable SQUADJS_PLAYTIME_SECRET: set it on the machine of SquadJS.",
     placeholder: "Replace YOUR-SERVER with the public IP address or the domain name of this machine.",
     reveal: "Show the secret",
     hide: "Hide the secret",

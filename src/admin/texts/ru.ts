@@ -402,7 +402,7 @@ export const ru: Texts = {
       "playtime — время игрока по данным BattleMetrics. org_playtime — время на ваших серверах, то есть на серверах вашей организации в BattleMetrics. Время по дням в этой панели считается по org_playtime, а если его в Body нет, то по playtime.",
     example: "Готовые примеры:",
     squadJs:
-      "Скопируйте оба файла из configs/squadjs/ в squad-server/plugins/ и добавьте это в раздел plugins файла config.json. Пока секрет здесь не показан, вместо него стоит переменная окружения SQUADJS_PLAYTIME_SECRET: задайте её или покажите секрет.",
+      "Скопируйте оба файла из configs/squadjs/ в squad-server/plugins/ и добавьте это в раздел plugins файла config.json. Чтобы скопировать текст вместе с секретом, сначала покажите секрет. Иначе SquadJS возьмёт секрет из переменной окружения SQUADJS_PLAYTIME_SECRET: задайте её на машине, где работает SquadJS.",
     placeholder: "Замените YOUR-SERVER на внешний IP-адрес или домен этой машины.",
     reveal: "Показать секрет",
     hide: "Скрыть секрет",
