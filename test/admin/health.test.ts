@@ -62,7 +62,7 @@ test("a connection's page says on top how it stands and what to do, and follows 
   await bm("bm");
   assert.match(
     await standing("bm"),
-    /^waiting for its first delivery Paste the values of the page Set-up into BattleMetrics/,
+    /^waiting for its first delivery Paste the values from the page Set-up into BattleMetrics/,
   );
   await db.sql`update connections set created_at = now() - interval '2 hours'`;
   assert.match(await standing("bm"), /^waiting for its first delivery Nothing came for an hour.*firewall/);

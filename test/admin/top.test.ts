@@ -20,7 +20,7 @@ const listed = (html: string) =>
 test("before any day is stored the page says when days begin", async () => {
   const { status, html } = await browser.get("/admin/top/");
   assert.equal(status, 200);
-  assert.match(textOf(html), /begin with the second delivery of a player/);
+  assert.match(textOf(html), /once two deliveries about the player have come/);
 });
 
 test("the page shows who played most in the days that are chosen, in one game, with names and when they were seen", async () => {

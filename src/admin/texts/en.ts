@@ -210,9 +210,9 @@ export const en = {
       "days7-asc": "7 days: least first",
       "days30-desc": "30 days: most first",
       "days30-asc": "30 days: least first",
-      "seen-desc": "last seen first",
+      "seen-desc": "seen most recently on top",
       "seen-asc": "not seen for longest",
-      "updated-desc": "last changed first",
+      "updated-desc": "changed most recently on top",
       "updated-asc": "unchanged for longest",
     },
     export: "Export CSV",
@@ -321,7 +321,7 @@ export const en = {
       "key-works": "Saved. Steam accepts this key.",
       "key-unknown":
         "Saved, but Steam did not answer, so the key is not tested. The overview shows when Steam answers.",
-      "public-url": "Saved. The values to copy use this address from now on.",
+      "public-url": "Saved. The panel now uses this address in all addresses and examples that you copy.",
       alerts: "Saved. Send a test to see that it arrives.",
       removed: "Removed.",
     },
@@ -333,7 +333,8 @@ export const en = {
     to: "To",
     show: "Show",
     nobody: "No time is known for these days.",
-    noDays: "There are no daily times yet. They begin with the second delivery of a player.",
+    noDays:
+      "There are no daily times yet. A player's time of a day is known once two deliveries about the player have come.",
     notKept: "Daily times are switched off: [HISTORY] KEEP_DAYS is 0.",
     wrong: {
       days: (keepDays: number) =>
@@ -382,7 +383,7 @@ export const en = {
     },
     short: "The secret is short and could be guessed. It was saved anyway.",
     done: {
-      created: "Connection created. It is accepted from now on.",
+      created: "Connection created. Its requests are accepted from now on.",
       enabled: "Switched on.",
       disabled: "Switched off. Its requests are refused.",
       changed: "Saved.",
@@ -409,7 +410,7 @@ export const en = {
     noSecret: "There is no secret yet, so all requests are refused.",
     rotate: "Change the secret",
     rotateHint:
-      "After you set the new secret here, you need some time to enter it at the sender. Choose here how long the old secret is accepted too.",
+      "After you set the new secret here, you need some time to enter it at the sender. Until then the service can accept both secrets. Choose for how long.",
     newSecret: "New secret",
     newSecretHint: "Leave it empty, and the service makes a strong one.",
     keepOld: "Keep accepting the old one for",
@@ -440,7 +441,7 @@ export const en = {
     anyLogging: "as you like",
     yes: "yes",
     twice:
-      "Two secrets are accepted now: the current one and an older one. Besides the new secret, only one of these two can go on. Which of them does the sender use?",
+      "Two secrets are accepted now: the current one and an older one. You are about to set a third one, and the service then keeps only one of these two. Which of the two does the sender use?",
     keepOldest: "The older one. The current one stops at once.",
     keepNewest: "The current one. The older one stops at once.",
     accepted: "Accepted",

@@ -20,10 +20,10 @@ export const health = {
     off: "All its requests are refused with 403. Switch the connection on to accept them. BattleMetrics switches a webhook off after errors: check there that the trigger is still enabled.",
     offScript: "All its requests are refused with 403. Switch the connection on to accept them.",
     waiting:
-      "Paste the values of the page Set-up into BattleMetrics. It sends the first delivery when a player joins or leaves your server. Then the delivery shows here.",
+      "Paste the values from the page Set-up into BattleMetrics. It sends the first delivery when a player joins or leaves your server. Then the delivery shows here.",
     waitingLong:
       'Nothing came for an hour. Did a player join or leave your server in that time? Is the trigger on BattleMetrics enabled? Is the URL of the webhook the one that the page "Set-up" shows? Is the port open in the firewall of this machine, at your provider, and in your router?',
-    waitingScript: "Put the address and the secret of the page Set-up into the script.",
+    waitingScript: "The page Set-up shows an address and a secret: put both into the script.",
   },
   /** Of a refusal, by its code. */
   cures: {
