@@ -30,9 +30,9 @@ function isKnown(name: string): boolean {
   }
 }
 
-/** Undefined where Node does not know what the machine is set to. */
-export function machineTimeZone(): string | undefined {
-  if ((process.env["TZ"] ?? linkedTimeZone()) === utc) return utc;
+/** `TZ`: of the environment of this process. Undefined where Node does not know what the machine is set to. */
+export function machineTimeZone(TZ: string | undefined): string | undefined {
+  if ((TZ ?? linkedTimeZone()) === utc) return utc;
   const name: string | undefined = new Intl.DateTimeFormat().resolvedOptions().timeZone;
   return name !== undefined && name !== "Etc/Unknown" && /^[a-z]/i.test(name) && isKnown(name) ? name : undefined;
 }

@@ -184,13 +184,14 @@ export async function readConfig({
   }
 
   const history = section("HISTORY");
+  const zone = history.TIME_ZONE || machineTimeZone(env["TZ"]);
   const server = section("SERVER");
   const values = {
     SERVER: server,
     HMAC: section("HMAC"),
     POSTGRES: section("POSTGRES"),
     STEAM: section("STEAM"),
-    HISTORY: { ...history, TIME_ZONE: history.TIME_ZONE || (machineTimeZone() ?? "UTC") },
+    HISTORY: { ...history, TIME_ZONE: zone ?? "UTC" },
     ADMIN: section("ADMIN"),
     METRICS: section("METRICS"),
     ALERTS: section("ALERTS"),
@@ -207,7 +208,7 @@ export async function readConfig({
       ...source.remarks,
       ...unusedInFile(tables, toml),
       ...unusedInEnvironment(env),
-      ...unknownTimeZone(history.TIME_ZONE),
+      ...(zone === undefined ? [unknownTimeZone] : []),
       ...literalHome(server.DATA_DIR),
     ],
   };
@@ -356,10 +357,8 @@ function unusedInEnvironment(env: NodeJS.ProcessEnv): string[] {
   return remarks;
 }
 
-function unknownTimeZone(given: string): string[] {
-  if (given !== "" || machineTimeZone() !== undefined) return [];
-  return ["The time zone of this machine is unknown: days begin at midnight UTC. Set [HISTORY] TIME_ZONE for another."];
-}
+const unknownTimeZone =
+  "The time zone of this machine is unknown: days begin at midnight UTC. Set [HISTORY] TIME_ZONE for another.";
 
 /** Shells replace it before a program sees it, but not in files. */
 function literalHome(dataDir: string): string[] {

@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { tmpdir } from "node:os";
 import { extname } from "node:path";
 import { test } from "node:test";
 import { day, dayIn, daysBefore, machineTimeZone, timeZone } from "../src/calendar.ts";
 import { Malformed } from "../src/parse.ts";
-import { loader } from "./support/program.ts";
+import { loader, runProgram } from "./support/program.ts";
 
 test("a time falls on the day of its zone", () => {
   const at = new Date("2026-01-01T22:30:00Z");
@@ -60,7 +59,7 @@ test("the machine's zone is its TZ, and undefined where that is nothing that Nod
     ["MSK-3", undefined],
   ] as const) {
     process.env["TZ"] = name;
-    assert.equal(machineTimeZone(), zone, name);
+    assert.equal(machineTimeZone(name), zone, name);
   }
 });
 
@@ -79,7 +78,7 @@ test("a day stands in the calendar", () => {
     assert.throws(() => day(wrong, "day"), Malformed, String(wrong));
 });
 
-test("a service on a machine that is set to UTC starts and tells days without the memory that Intl takes", () => {
+test("a service on a machine that is set to UTC starts and tells days without the memory that Intl takes", async () => {
   const [app, config, deliveries] = ["app", "config", "players/deliveries"].map((name) =>
     JSON.stringify(import.meta.resolve(`../src/${name}${extname(import.meta.url)}`)),
   );
@@ -88,15 +87,9 @@ test("a service on a machine that is set to UTC starts and tells days without th
     await import(${app});
     const { readConfig } = await import(${config});
     const { historyOf } = await import(${deliveries});
-    const { HISTORY } = await readConfig({ env: {} });
+    const { HISTORY } = await readConfig({ env: process.env });
     console.log(historyOf(HISTORY).dayOf(new Date("2026-01-01T23:59:59.999Z")));`;
   const args = ["--import", loader, "--input-type=module", "--eval", program];
-  const env = { ...process.env, TZ: "UTC" };
-  const { stdout, stderr } = spawnSync(process.execPath, args, {
-    encoding: "utf8",
-    cwd: tmpdir(),
-    env,
-    timeout: 20_000,
-  });
-  assert.deepEqual({ stdout, stderr }, { stdout: "2026-01-01\n", stderr: "" });
+  const ended = await runProgram(process.execPath, args, { env: { TZ: "UTC" }, cwd: tmpdir() });
+  assert.deepEqual(ended, { code: 0, stdout: "2026-01-01\n", stderr: "" });
 });

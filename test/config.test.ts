@@ -221,10 +221,10 @@ test("without a time zone it is the machine's, and UTC with a remark where that 
     else process.env["TZ"] = TZ;
   });
   process.env["TZ"] = "Asia/Tokyo";
-  const known = await read("");
+  const known = await read("", { TZ: "Asia/Tokyo" });
   assert.deepEqual([known.HISTORY.TIME_ZONE, known.remarks], ["Asia/Tokyo", []]);
   process.env["TZ"] = "Nowhere/City";
-  const unknown = await read("");
+  const unknown = await read("", { TZ: "Nowhere/City" });
   assert.equal(unknown.HISTORY.TIME_ZONE, "UTC");
   assert.match(unknown.remarks.join(), /time zone of this machine is unknown.*UTC.*\[HISTORY\] TIME_ZONE/);
   assert.deepEqual((await read('[HISTORY]\nTIME_ZONE = "UTC"')).remarks, []);

@@ -93,9 +93,9 @@ test("only the files meant for it know a module of the outside", () => {
     assert.deepEqual(files.filter((file) => importsOf(file).includes(module)).sort(), allowed.sort(), module);
 });
 
-test("only main.ts and cli.ts know the process: arguments, environment, exit and signals; the search for binaries its PATH, the calendar its TZ", () => {
+test("only main.ts and cli.ts know the process: arguments, environment, exit and signals; the search for binaries its PATH", () => {
   const knowing = files.filter((file) => /\bprocess\.(argv|env|exit|exitCode|on|stdout|stdin)\b/.test(source(file)));
-  assert.deepEqual(knowing.sort(), ["calendar.ts", "cli.ts", "database/embedded/binaries.ts", "main.ts"]);
+  assert.deepEqual(knowing.sort(), ["cli.ts", "database/embedded/binaries.ts", "main.ts"]);
 });
 
 test("no file imports a thing that is neither Node's, ours, nor a dependency", () => {

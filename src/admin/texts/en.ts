@@ -168,7 +168,7 @@ export const en = {
       "deliveries are refused, because a field of the body is wrong. Correct the Body of the webhook on BattleMetrics. The last reason:",
     refusing: "the last requests were refused. The last reason:",
     ignored:
-      'most deliveries are ignored, because a field of the body is empty. Copy the Body from the page "Set-up" of this connection into the webhook on BattleMetrics. The last reason:',
+      "most deliveries are ignored, because a field of the body is empty. Copy the Body from the page Set-up of this connection into the webhook on BattleMetrics. The last reason:",
   },
   players: {
     everybody: "All players",

@@ -22,7 +22,7 @@ export const health = {
     waiting:
       "Paste the values from the page Set-up into BattleMetrics. It sends the first delivery when a player joins or leaves your server. Then the delivery shows here.",
     waitingLong:
-      'Nothing came for an hour. Did a player join or leave your server in that time? Is the trigger on BattleMetrics enabled? Is the URL of the webhook the one that the page "Set-up" shows? Is the port open in the firewall of this machine, at your provider, and in your router?',
+      "Nothing came for an hour. Did a player join or leave your server in that time? Is the trigger on BattleMetrics enabled? Is the URL of the webhook the one that the page Set-up shows? Is the port open in the firewall of this machine, at your provider, and in your router?",
     waitingScript: "The page Set-up shows an address and a secret: put both into the script.",
   },
   /** Of a refusal, by its code. */
